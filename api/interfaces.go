@@ -1,0 +1,106 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"groundwork/rag"
+)
+
+// Asker answers questions over a store (rag.Pipeline).
+type Asker interface {
+	// Ask streams through emit: first one Delta with the sources, then text. An
+	// abstention comes the same way, with no sources. On error the answer is void.
+	Ask(ctx context.Context, q rag.Question, emit func(rag.Delta) error) (rag.Answer, error)
+	// Search is the retrieval half of Ask: at most k passages, best first,
+	// then those that were found and dropped, with why.
+	Search(ctx context.Context, scope rag.Scope, query string, k int) ([]rag.Ranked, error)
+}
+
+// Models is the chat and embedding model servers, as far as HTTP needs them.
+type Models interface {
+	// Chat and Embedding are the names callers use.
+	Chat() string
+	Embedding() string
+	// Forward sends body to path (such as /v1/chat/completions) of the chat or
+	// embedding server and returns its reply as it comes; the caller closes the
+	// body. Cancelling ctx stops the generation there.
+	Forward(ctx context.Context, server, path string, body []byte) (*http.Response, error)
+}
+
+// Uploader takes files in (ingest.Service).
+type Uploader interface {
+	// Upload stores bytes and enqueues: durable when it returns. Path is the
+	// document's identity in the store; it is cleaned, and refused when it leaves the store.
+	Upload(ctx context.Context, scope rag.Scope, path, mediaType string, body io.Reader) (rag.Document, error)
+	// AddFile stores bytes as a file that belongs to no store yet.
+	AddFile(ctx context.Context, tenant, filename, purpose string, body io.Reader) (rag.File, error)
+	// Attach enqueues an existing file for a store.
+	Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error)
+	// Wait blocks until every document is ready or failed, or timeout; it returns the newest state of each.
+	Wait(ctx context.Context, scope rag.Scope, ids []string, timeout time.Duration) ([]rag.Document, error)
+	// Remover deletes.
+	Remover
+}
+
+// Remover deletes documents, files and stores, everywhere.
+type Remover interface {
+	// Remove takes a document out of one store; its file goes with it when it came by /v1/documents.
+	Remove(ctx context.Context, scope rag.Scope, documentID string) (rag.Receipt, error)
+	// RemoveFile deletes a file and takes it out of every store.
+	RemoveFile(ctx context.Context, tenant, fileID string) (rag.Receipt, error)
+	RemoveStore(ctx context.Context, scope rag.Scope) error
+}
+
+// Documents reads what is in the library (store/sql). Whatever is not in the
+// tenant gives rag.CodeNotFound.
+type Documents interface {
+	Documents(ctx context.Context, scope rag.Scope, page rag.Page) (docs []rag.Document, more bool, err error)
+	Document(ctx context.Context, scope rag.Scope, id string) (rag.Document, error)
+	Files(ctx context.Context, tenant string, page rag.Page) (files []rag.File, more bool, err error)
+	File(ctx context.Context, tenant, id string) (rag.File, error)
+	// Text is the extracted text of the live version, as it was chunked.
+	Text(ctx context.Context, tenant, fileID string) (string, error)
+	// Holders are the stores that a file is a document of. A key limited to some stores reads a file
+	// that lives in any of them; a file in none belongs to the keys of the whole tenant.
+	Holders(ctx context.Context, tenant, fileID string) (storeIDs []string, err error)
+}
+
+// Contents opens original bytes (store/blob).
+type Contents interface {
+	Open(ctx context.Context, sha256 string) (io.ReadSeekCloser, error)
+}
+
+// Stores keeps vector stores (store/sql).
+type Stores interface {
+	// CreateStore fails with rag.CodeConflict when the tenant has the name; an empty name gets the id.
+	CreateStore(ctx context.Context, tenant, name string, metadata map[string]string) (rag.Store, error)
+	Stores(ctx context.Context, tenant string, page rag.Page) (stores []rag.Store, more bool, err error)
+	// Store finds by vs_… id or by name.
+	Store(ctx context.Context, tenant, idOrName string) (rag.Store, error)
+	// UpdateStore renames and replaces metadata; nil leaves as it is.
+	UpdateStore(ctx context.Context, tenant, id string, name *string, metadata map[string]string) (rag.Store, error)
+}
+
+// Keys knows API keys (store/sql).
+type Keys interface {
+	// Authenticate gives rag.CodeUnauthorized for an unknown or revoked token. With an empty token
+	// it gives the default tenant's admin, but only while open() (loopback and no key made).
+	Authenticate(ctx context.Context, token string) (rag.Principal, error)
+}
+
+// Check is the state of one thing the server depends on.
+type Check struct {
+	Name   string         `json:"name"`
+	OK     bool           `json:"ok"`
+	Detail string         `json:"detail,omitempty"`
+	Fix    string         `json:"fix,omitempty"`
+	Facts  map[string]any `json:"facts,omitempty"` // such as measured speeds, context, budget
+}
+
+// Health tells whether the server can do its work.
+type Health interface {
+	Ready(ctx context.Context) []Check
+}

@@ -1,0 +1,144 @@
+// Package ingest is the way of a document: upload → parse → chunk → embed →
+// index → ready. Every step runs twice without harm, and nothing is
+// acknowledged before it is durable.
+package ingest
+
+import (
+	"context"
+	"io"
+
+	"groundwork/rag"
+)
+
+// Ref names one version of one document in one store.
+type Ref struct {
+	Tenant     string `json:"tenant"`
+	StoreID    string `json:"store"`
+	DocumentID string `json:"document"`
+	Version    int    `json:"version"`
+}
+
+// Scope is the store the version lives in.
+func (r Ref) Scope() rag.Scope { return rag.Scope{Tenant: r.Tenant, Store: r.StoreID} }
+
+// Accepted is an upload whose bytes are already durable in Files.
+type Accepted struct {
+	Tenant    string
+	StoreID   string
+	FileID    string // set when an existing file is attached; empty makes a new document for Path
+	Path      string // cleaned relative path
+	SHA256    string
+	Bytes     int64
+	MediaType string // as declared; the parser decides by content
+}
+
+// Chunk is one chunk on its way into the library and the index.
+// Invariant: Text == body[Start:End] counted in code points.
+type Chunk struct {
+	ID         string
+	Seq        int
+	Start, End int
+	Page       int
+	Heading    []string
+	Header     string
+	Text       string
+}
+
+// Entry is one chunk as the index takes it.
+type Entry struct {
+	ChunkID    string
+	DocumentID string
+	Version    int
+	Vector     []float32 // unit length
+	Terms      []string  // of header and text, from rag/analyze
+}
+
+// Library keeps documents, their text, their chunks and their jobs. Each
+// method is one transaction. A Ref that was deleted or superseded gives
+// ErrStale, and the caller stops quietly.
+type Library interface {
+	// Accept stores the document row (queued) and its parse job together. The
+	// same path and content in the same store gives the existing document back
+	// and enqueues nothing, unless that one failed: then it is tried again.
+	Accept(ctx context.Context, a Accepted) (doc rag.Document, created bool, err error)
+	// Start moves the version to parsing.
+	Start(ctx context.Context, ref Ref) (rag.Document, error)
+	// SaveText stores text and chunks, replaces what an earlier attempt left,
+	// moves to embedding and enqueues one embed job per batch of chunks.
+	SaveText(ctx context.Context, ref Ref, text string, chunks []Chunk, batch int) error
+	// Chunks returns the chunks with from <= Seq < to, in order.
+	Chunks(ctx context.Context, ref Ref, from, to int) ([]Chunk, error)
+	// Embedded marks the chunks from <= Seq < to as indexed and enqueues the
+	// publish job in the same transaction when none is left.
+	Embedded(ctx context.Context, ref Ref, from, to int) error
+}
+
+// Publisher is the last part of Library, used once a version is complete.
+type Publisher interface {
+	// Ready makes the version the live one and drops text, chunks and blob
+	// references of older versions; it returns the SHA-256 of blobs that
+	// nothing refers to any more.
+	Ready(ctx context.Context, ref Ref) (orphans []string, err error)
+	// Fail records why the version will never be ready. An older live version stays live.
+	Fail(ctx context.Context, ref Ref, code rag.Code, message string) error
+	// Remove deletes the document from its store (and the file itself, when nothing
+	// else uses it) and returns the blobs nothing refers to any more.
+	Remove(ctx context.Context, scope rag.Scope, documentID string) (doc rag.Document, orphans []string, err error)
+}
+
+// Files keeps original bytes by their SHA-256.
+type Files interface {
+	// Put is durable (fsynced) when it returns. limit is in bytes; more gives rag.CodeTooLarge.
+	Put(ctx context.Context, r io.Reader, limit int64) (sha256 string, size int64, err error)
+	Open(ctx context.Context, sha256 string) (io.ReadSeekCloser, error)
+	Delete(ctx context.Context, sha256 string) error
+}
+
+// Index takes chunks. Upserted entries are invisible until Publish.
+type Index interface {
+	// Upsert is idempotent by ChunkID.
+	Upsert(ctx context.Context, scope rag.Scope, entries []Entry) error
+	// Publish makes version the searchable one and removes every other version
+	// of the document, in one step: a search sees the old or the new, never both, never neither.
+	Publish(ctx context.Context, scope rag.Scope, documentID string, version int) error
+	// Remove deletes all versions and returns how many chunks and vectors went.
+	Remove(ctx context.Context, scope rag.Scope, documentID string) (chunks, vectors int, err error)
+	// RemoveStore deletes everything of the store.
+	RemoveStore(ctx context.Context, scope rag.Scope) error
+}
+
+// Embedder embeds passages and counts tokens with the embedding model's own tokenizer.
+type Embedder interface {
+	EmbedPassages(ctx context.Context, texts []string) ([][]float32, error)
+	CountTokens(ctx context.Context, texts []string) ([]int, error)
+}
+
+// Text is what a parser makes of a file.
+type Text struct {
+	Body  string // valid UTF-8, no NUL
+	Title string
+	Marks []Mark // in order of Start
+}
+
+// Mark says something about a stretch of Body. Start and End are byte offsets.
+type Mark struct {
+	Kind       MarkKind
+	Start, End int
+	Level      int    // of a heading, 1 to 6
+	Page       int    // for MarkPage, from 1
+	Label      string // of a heading: its text without markup; of a table: its header row
+}
+
+// MarkKind is the kind of a Mark.
+type MarkKind string
+
+// The kinds. A heading covers its own line; a page, table or code block covers its whole extent.
+const (
+	MarkHeading MarkKind = "heading"
+	MarkPage    MarkKind = "page"
+	MarkTable   MarkKind = "table"
+	MarkCode    MarkKind = "code"
+)
+
+// ErrStale says that a job's version was deleted or superseded.
+var ErrStale = rag.Fail(rag.CodeNotFound, "this version of the document was deleted or replaced")

@@ -1,0 +1,103 @@
+package rag
+
+import "time"
+
+// Store is a named collection of documents that is searched together
+// (OpenAI's vector store).
+type Store struct {
+	ID        string // vs_…
+	Tenant    string
+	Name      string // unique in the tenant
+	Metadata  map[string]string
+	CreatedAt time.Time
+	Counts    map[State]int // documents by state
+	Bytes     int64
+}
+
+// State is where a document is on its way.
+type State string
+
+// The states, in order; failed documents stay visible with their error.
+const (
+	StateQueued    State = "queued"
+	StateParsing   State = "parsing"
+	StateEmbedding State = "embedding"
+	StateReady     State = "ready"
+	StateFailed    State = "failed"
+)
+
+// Done reports whether nothing more will happen by itself.
+func (s State) Done() bool { return s == StateReady || s == StateFailed }
+
+// Document is one document of one store. Its identity is (store, path); a new
+// upload of the same path is a new version of the same document.
+type Document struct {
+	ID          string // file-…
+	Tenant      string
+	StoreID     string
+	Path        string // relative path; for an attached file its file name
+	SHA256      string // hex, of the newest version's original bytes
+	Bytes       int64
+	MediaType   string
+	Version     int   // newest, from 1
+	LiveVersion int   // the searchable one; 0 when none is
+	State       State // of the newest version
+	ErrorCode   Code
+	Error       string // one sentence for the user
+	Chunks      int    // of the newest version
+	ChunksDone  int
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// File is an uploaded original (OpenAI's file object). A document made by
+// /v1/documents has one too, with the same id.
+type File struct {
+	ID        string // file-…
+	Tenant    string
+	Filename  string
+	Purpose   string
+	SHA256    string
+	Bytes     int64
+	CreatedAt time.Time
+}
+
+// Page asks for one page of a list ordered by creation time and id.
+type Page struct {
+	Limit     int    // 1 to 100
+	After     string // id of the last object of the page before; empty for the first
+	Ascending bool
+	State     State // only documents in this state; empty for all
+}
+
+// Principal is who calls.
+type Principal struct {
+	Tenant string
+	KeyID  string   // empty on a loopback server without keys
+	Verbs  []string // ask, write, admin; admin covers the others
+	Stores []string // store ids or names the key is limited to; empty means all of the tenant's
+}
+
+// Key describes an API key; the secret itself is shown once and kept only as a hash.
+type Key struct {
+	ID        string
+	Tenant    string
+	Name      string
+	Verbs     []string
+	Stores    []string
+	CreatedAt time.Time
+	RevokedAt *time.Time
+}
+
+// Receipt is what a deletion removed.
+type Receipt struct {
+	DocumentID string
+	Chunks     int
+	Vectors    int
+	Blobs      int
+	SHA256     string
+	DeletedAt  time.Time
+}
+
+// DefaultTenant owns everything until tenants are made.
+const DefaultTenant = "default"

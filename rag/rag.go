@@ -1,0 +1,117 @@
+// Package rag is the domain of Groundwork and the way of a question: what to
+// search for, search, fuse, select, judge, prompt, generate, cite.
+//
+// It imports the standard library only. Everything that talks to a disk, a
+// model or a network is an interface declared here, next to its caller, and
+// implemented by an adapter elsewhere.
+//
+// Offsets: every Start and End in this package counts Unicode code points,
+// end exclusive. Offsets of a document count in its extracted text.
+package rag
+
+import "context"
+
+// Scope names what a search may see: one store of one tenant. An adapter
+// applies it inside its query, never to the result.
+type Scope struct {
+	Tenant string
+	Store  string // vs_… id, never the name
+}
+
+// Passage is one chunk of a document as it was stored.
+// Invariant: Text equals the document's extracted text from Start to End.
+type Passage struct {
+	ChunkID    string // UUIDv5(store, document, version, sequence)
+	DocumentID string // file-…
+	Filename   string // the document's relative path in its store
+	Seq        int    // position among the chunks of its document, from 0
+	Start, End int    // code points in the document's text
+	Page       int    // from 1; 0 when the format has no pages
+	Heading    []string
+	Header     string // title, heading path, table header row: helps search and prompt, is never cited
+	Text       string
+}
+
+// Hit is one result of one leg of a search. Higher scores are better; scores
+// of different legs cannot be compared.
+type Hit struct {
+	ChunkID string
+	Score   float64
+}
+
+// Embedder turns a search query into a vector of unit length.
+type Embedder interface {
+	EmbedQuery(ctx context.Context, text string) ([]float32, error)
+}
+
+// Searcher is the index. Both methods return at most k hits, best first, ties
+// broken by ChunkID; chunks that are not published never appear. An empty
+// store gives an empty result and no error.
+type Searcher interface {
+	// Dense ranks by cosine similarity (vector must be unit length).
+	Dense(ctx context.Context, scope Scope, vector []float32, k int) ([]Hit, error)
+	// Text ranks by BM25 over the terms that Analyze made; statistics are the store's own.
+	Text(ctx context.Context, scope Scope, terms []string, k int) ([]Hit, error)
+}
+
+// Passages loads chunks by id. Unknown ids, and those out of scope, are left
+// out; the order is that of ids.
+type Passages interface {
+	Passages(ctx context.Context, scope Scope, chunkIDs []string) ([]Passage, error)
+}
+
+// Analyze turns text into index terms. The same function serves both indexes
+// and the checks (rag/analyze).
+type Analyze func(text string) []string
+
+// Message is one turn of a conversation.
+type Message struct {
+	Role    string // system, developer, user, assistant
+	Content string
+}
+
+// Sampling is what a caller may ask of the generation. Zero values mean "the
+// server's default"; pointers mark the fields for which zero is a wish.
+type Sampling struct {
+	MaxTokens   int
+	Temperature *float64
+	TopP        *float64
+	Seed        *int
+	Stop        []string
+}
+
+// Prompt is what goes to the chat model.
+type Prompt struct {
+	Messages []Message
+	Sampling Sampling
+}
+
+// Usage is what the model server counted.
+type Usage struct {
+	PromptTokens     int
+	CachedTokens     int
+	CompletionTokens int
+	FinishReason     string // stop or length
+}
+
+// Generator is the chat model.
+type Generator interface {
+	// Generate streams the reply through emit. An error from emit stops the
+	// generation, on the model server too, and is returned. A reply that did
+	// not end properly is an error, never a short answer.
+	Generate(ctx context.Context, p Prompt, emit func(delta string) error) (Usage, error)
+	// CountTokens counts with the model's own tokenizer, one count a text.
+	CountTokens(ctx context.Context, texts []string) ([]int, error)
+	// Limits tells what was measured at start.
+	Limits() Limits
+}
+
+// Limits are the measured properties of a chat model and its server.
+type Limits struct {
+	Model         string  // the name callers use
+	Quantisation  string  // such as Q4_K_M; empty when unknown
+	ContextTokens int     // the server's real window, prompt and reply together
+	PrefillPerSec float64 // prompt tokens a second
+	DecodePerSec  float64 // reply tokens a second
+	ContextBudget int     // prompt tokens that keep the first token within its target
+}
