@@ -44,7 +44,7 @@ type Embedder interface {
 	EmbedQuery(ctx context.Context, text string) ([]float32, error)
 }
 
-// Searcher is the index. Both methods return at most k hits, best first, ties
+// Searcher is the index. Dense and Text return at most k hits, best first, ties
 // broken by ChunkID; chunks that are not published never appear. An empty
 // store gives an empty result and no error.
 type Searcher interface {
@@ -52,6 +52,9 @@ type Searcher interface {
 	Dense(ctx context.Context, scope Scope, vector []float32, k int) ([]Hit, error)
 	// Text ranks by BM25 over the terms that Analyze made; statistics are the store's own.
 	Text(ctx context.Context, scope Scope, terms []string, k int) ([]Hit, error)
+	// IDF gives the inverse document frequency of each term in the store, as its
+	// BM25 uses it: ln((N-n+0.5)/(n+0.5)), at least 1e-6; one value a term, in order.
+	IDF(ctx context.Context, scope Scope, terms []string) ([]float64, error)
 }
 
 // Passages loads chunks by id. Unknown ids, and those out of scope, are left
