@@ -1,0 +1,118 @@
+// Package openai is OpenAI's wire format as Groundwork speaks it: structs and
+// pure conversions. It knows no HTTP framework, no clock and no other package
+// of ours; api fills its inputs and sends its outputs.
+//
+// Everything that Groundwork adds stands in one member, "groundwork", which
+// clients of OpenAI ignore.
+package openai
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// ErrorBody is the envelope of every error.
+type ErrorBody struct {
+	Error Error `json:"error"`
+}
+
+// Error is OpenAI's error object. Param and Code are null when they say nothing.
+type Error struct {
+	Message string  `json:"message"`
+	Type    string  `json:"type"`
+	Param   *string `json:"param"`
+	Code    *string `json:"code"`
+}
+
+// NewError makes the envelope; empty param and code become null.
+func NewError(message, kind, param, code string) ErrorBody {
+	return ErrorBody{Error: Error{Message: message, Type: kind, Param: orNull(param), Code: orNull(code)}}
+}
+
+// Invalid is a request that cannot be served as it stands: Param names the
+// field at fault, Message ends with what to do.
+type Invalid struct {
+	Param   string
+	Message string
+	// TooLarge marks a well-formed field that is over its size limit.
+	TooLarge bool
+}
+
+func (e *Invalid) Error() string { return e.Message }
+
+func invalid(param, format string, args ...any) *Invalid {
+	return &Invalid{Param: param, Message: fmt.Sprintf(format, args...)}
+}
+
+// Done is the last event of a stream that ended well.
+const Done = "data: [DONE]\n\n"
+
+// Event is v as one server-sent event.
+func Event(v any) ([]byte, error) {
+	data, err := Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]byte("data: "), data...), "\n\n"...), nil
+}
+
+// Marshal is v as JSON, one line, with <, > and & as they are.
+func Marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode reply: %w", err)
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+// List is one page of objects.
+type List[T any] struct {
+	Object  string  `json:"object"`
+	Data    []T     `json:"data"`
+	FirstID *string `json:"first_id"`
+	LastID  *string `json:"last_id"`
+	HasMore bool    `json:"has_more"`
+}
+
+// NewList makes a page; id tells an object's id.
+func NewList[T any](data []T, more bool, id func(T) string) List[T] {
+	l := List[T]{Object: "list", Data: notNil(data), HasMore: more}
+	if len(data) > 0 {
+		l.FirstID, l.LastID = orNull(id(data[0])), orNull(id(data[len(data)-1]))
+	}
+	return l
+}
+
+// Deleted confirms a deletion.
+type Deleted struct {
+	ID      string   `json:"id"`
+	Object  string   `json:"object"`
+	Deleted bool     `json:"deleted"`
+	Receipt *Receipt `json:"groundwork,omitempty"`
+}
+
+// Receipt is what a deletion removed.
+type Receipt struct {
+	Chunks    int    `json:"chunks"`
+	Vectors   int    `json:"vectors"`
+	Blobs     int    `json:"blobs"`
+	SHA256    string `json:"sha256"`
+	DeletedAt int64  `json:"deleted_at"` // Unix seconds
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func notNil[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

@@ -1,0 +1,81 @@
+package openai
+
+// File is a file object.
+type File struct {
+	ID        string `json:"id"`
+	Object    string `json:"object"`
+	Bytes     int64  `json:"bytes"`
+	CreatedAt int64  `json:"created_at"`
+	Filename  string `json:"filename"`
+	Purpose   string `json:"purpose"`
+	Status    string `json:"status"` // processed: how far a file is in a store is the vector_store.file's status
+}
+
+// NewFile completes a file object.
+func NewFile(f File) File {
+	f.Object, f.Status = "file", "processed"
+	return f
+}
+
+// Purposes are OpenAI's; here they are labels.
+var Purposes = []string{"assistants", "batch", "fine-tune", "vision", "user_data", "evals"}
+
+// Document is a document of a store: Groundwork's own object.
+type Document struct {
+	ID          string     `json:"id"`
+	Object      string     `json:"object"`
+	Store       string     `json:"store"`
+	Filename    string     `json:"filename"` // relative path in the store
+	Status      string     `json:"status"`   // queued, parsing, embedding, ready or failed
+	Error       *FileError `json:"error"`
+	Bytes       int64      `json:"bytes"`
+	MediaType   string     `json:"media_type"`
+	SHA256      string     `json:"sha256"`
+	Version     int        `json:"version"`      // newest
+	LiveVersion *int       `json:"live_version"` // searchable; null when none is
+	Chunks      int        `json:"chunks"`
+	ChunksDone  int        `json:"chunks_done"`
+	CreatedAt   int64      `json:"created_at"`
+	UpdatedAt   int64      `json:"updated_at"`
+}
+
+// NewDocument completes a document object.
+func NewDocument(d Document) Document {
+	d.Object = "document"
+	return d
+}
+
+// FileError says why a document failed: Code exactly, Message with what to do.
+type FileError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// NewFileError is null when there is no code.
+func NewFileError(code, message string) *FileError {
+	if code == "" {
+		return nil
+	}
+	return &FileError{Code: code, Message: message}
+}
+
+// Upload is what became of one file of POST /v1/documents; ID is null when it was refused.
+type Upload struct {
+	ID       *string    `json:"id"`
+	Filename string     `json:"filename"`
+	Status   string     `json:"status"`
+	Error    *FileError `json:"error"`
+}
+
+// Uploads is the reply of POST /v1/documents. Error is set only when no file was taken.
+type Uploads struct {
+	Object string   `json:"object"`
+	Store  string   `json:"store"`
+	Data   []Upload `json:"data"`
+	Error  *Error   `json:"error,omitempty"`
+}
+
+// NewUploads makes the reply.
+func NewUploads(store string, data []Upload) Uploads {
+	return Uploads{Object: "list", Store: store, Data: notNil(data)}
+}

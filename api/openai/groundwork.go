@@ -1,0 +1,132 @@
+package openai
+
+import (
+	"fmt"
+	"hash/fnv"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Groundwork is the extension object of an answer over a store. Every start
+// and end counts Unicode code points, end exclusive; those of documents count
+// in the extracted text that GET /v1/files/{id}/text returns.
+type Groundwork struct {
+	AnswerID    string             `json:"answer_id"`
+	Abstained   bool               `json:"abstained"`
+	Query       string             `json:"query"` // what was searched for
+	Sources     []Source           `json:"sources"`
+	Citations   []Citation         `json:"citations"`
+	Unsupported []Span             `json:"unsupported"`       // sentences of the answer that no passage supports
+	Nearest     []Source           `json:"nearest,omitempty"` // of an abstention: passages that were found and not given to the model
+	Context     ContextUse         `json:"context"`
+	TimingsMs   map[string]float64 `json:"timings_ms"`
+	Fingerprint Fingerprint        `json:"fingerprint"`
+}
+
+// Sources is the extension object on the first chunk of a stream.
+type Sources struct {
+	AnswerID string   `json:"answer_id"`
+	Sources  []Source `json:"sources"`
+}
+
+// Source is a passage that the model was given.
+type Source struct {
+	Index      int      `json:"index"`
+	DocumentID string   `json:"document_id"`
+	Filename   string   `json:"filename"`
+	ChunkID    string   `json:"chunk_id"`
+	Start      int      `json:"start"`
+	End        int      `json:"end"`
+	Page       *int     `json:"page"` // null when the format has no pages
+	Heading    []string `json:"heading"`
+	Text       string   `json:"text"`
+	Score      float64  `json:"score"`
+}
+
+// Citation ties a part of the answer to a verbatim span of a document.
+type Citation struct {
+	Source      int      `json:"source"`
+	AnswerStart int      `json:"answer_start"`
+	AnswerEnd   int      `json:"answer_end"`
+	DocumentID  string   `json:"document_id"`
+	Start       int      `json:"start"`
+	End         int      `json:"end"`
+	Page        *int     `json:"page"`
+	Heading     []string `json:"heading"`
+	Quote       string   `json:"quote"`
+	Verdict     string   `json:"verdict"` // supported, partly or unsupported
+}
+
+// Span is a part of the answer.
+type Span struct {
+	AnswerStart int `json:"answer_start"`
+	AnswerEnd   int `json:"answer_end"`
+}
+
+// ContextUse says what the model's window was used for, in tokens.
+type ContextUse struct {
+	Limit        int       `json:"limit"`
+	Budget       int       `json:"budget"`
+	PromptTokens int       `json:"prompt_tokens"`
+	Dropped      []Dropped `json:"dropped"`
+}
+
+// Dropped is a passage that was found and not used.
+type Dropped struct {
+	ChunkID string `json:"chunk_id"`
+	Reason  string `json:"reason"`
+}
+
+// Fingerprint is everything that made an answer.
+type Fingerprint struct {
+	Model           string  `json:"model"`
+	Adapter         *string `json:"adapter"`
+	Quantisation    *string `json:"quantisation"`
+	Embedding       string  `json:"embedding"`
+	IndexGeneration int     `json:"index_generation"`
+	Prompt          string  `json:"prompt"`
+	Code            string  `json:"code"`
+}
+
+// String is a short hash that changes when anything in the fingerprint does.
+func (f Fingerprint) String() string {
+	h := fnv.New64a()
+	for _, s := range []string{f.Model, orEmpty(f.Adapter), orEmpty(f.Quantisation), f.Embedding, strconv.Itoa(f.IndexGeneration), f.Prompt, f.Code} {
+		_, _ = h.Write([]byte(s + "\x00")) // a hash never fails
+	}
+	return fmt.Sprintf("fp_%016x", h.Sum64())
+}
+
+// Link is the address of a document's span on the web page at base.
+func Link(base, documentID string, start, end int) string {
+	return fmt.Sprintf("%s/#doc=%s&start=%d&end=%d", strings.TrimRight(base, "/"), url.QueryEscape(documentID), start, end)
+}
+
+// Page is a page number as the wire has it: null for none.
+func Page(n int) *int {
+	if n <= 0 {
+		return nil
+	}
+	return &n
+}
+
+// OrNull is s, or null when it is empty.
+func OrNull(s string) *string { return orNull(s) }
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// whole replaces absent lists by empty ones.
+func (g Groundwork) whole() Groundwork {
+	g.Sources, g.Citations = notNil(g.Sources), notNil(g.Citations)
+	g.Unsupported, g.Context.Dropped = notNil(g.Unsupported), notNil(g.Context.Dropped)
+	if g.TimingsMs == nil {
+		g.TimingsMs = map[string]float64{}
+	}
+	return g
+}

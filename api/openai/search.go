@@ -1,0 +1,151 @@
+package openai
+
+import "encoding/json"
+
+// Search is a search request in either form.
+type Search struct {
+	Queries   []string
+	Store     string // of POST /v1/search
+	K         int
+	Threshold float64 // lowest score that is shown
+	Explain   bool
+}
+
+const maxQueries = 8
+
+// ToStoreSearch reads POST /v1/vector_stores/{id}/search.
+func ToStoreSearch(f Fields, l Limits) (Search, *Invalid) {
+	bad := check(f, "", map[string]rule{
+		"query": queries, "max_num_results": integer(1, 50), "rewrite_query": boolean, "ranking_options": rankingOptions,
+	})
+	if bad != nil {
+		return Search{}, bad
+	}
+	s := Search{K: 10}
+	s.Queries, _ = oneOrMany(f["query"]) // checked by queries
+	decode(f["max_num_results"], &s.K)
+	var options struct {
+		Threshold float64 `json:"score_threshold"`
+	}
+	decode(f["ranking_options"], &options)
+	s.Threshold = options.Threshold
+	return s, allQueries(s.Queries, l)
+}
+
+// ToSearch reads POST /v1/search.
+func ToSearch(f Fields, l Limits) (Search, *Invalid) {
+	bad := check(f, "", map[string]rule{"query": text, "store": text, "k": integer(1, 50), "explain": boolean})
+	if bad != nil {
+		return Search{}, bad
+	}
+	s := Search{K: 5, Queries: []string{""}}
+	decode(f["query"], &s.Queries[0])
+	decode(f["store"], &s.Store)
+	decode(f["k"], &s.K)
+	decode(f["explain"], &s.Explain)
+	if s.Store == "" {
+		return s, invalid("store", "store is missing. Give a store's name or id; GET /v1/vector_stores lists them.")
+	}
+	return s, allQueries(s.Queries, l)
+}
+
+func allQueries(list []string, l Limits) *Invalid {
+	if len(list) == 0 {
+		list = []string{""}
+	}
+	for _, q := range list {
+		if bad := Query("query", q, l); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+func queries(raw json.RawMessage) string {
+	if list, err := oneOrMany(raw); err != nil || len(list) == 0 || len(list) > maxQueries {
+		return "must be a string or an array of 1 to 8 strings"
+	}
+	return ""
+}
+
+func rankingOptions(raw json.RawMessage) string {
+	var f Fields
+	if json.Unmarshal(raw, &f) != nil {
+		return "must be an object"
+	}
+	bad := check(f, "", map[string]rule{"score_threshold": number(0, 1), "ranker": exactly(`"auto"`, `"none"`, `"default-2024-11-15"`)})
+	if bad != nil {
+		return "is wrong: " + bad.Message[:len(bad.Message)-1]
+	}
+	return ""
+}
+
+// SearchPage is OpenAI's reply to a vector store search.
+type SearchPage struct {
+	Object      string     `json:"object"`
+	SearchQuery []string   `json:"search_query"`
+	Data        []StoreHit `json:"data"`
+	HasMore     bool       `json:"has_more"`
+	NextPage    *string    `json:"next_page"`
+}
+
+// StoreHit is one passage of a SearchPage.
+type StoreHit struct {
+	FileID     string         `json:"file_id"`
+	Filename   string         `json:"filename"`
+	Score      float64        `json:"score"`
+	Attributes map[string]any `json:"attributes"`
+	Content    []Content      `json:"content"`
+	Groundwork Ranked         `json:"groundwork"`
+}
+
+// Content is a piece of text.
+type Content struct {
+	Type string `json:"type"`
+	Text string `json:"text"`
+}
+
+// Ranked is one passage of a search with why it stands where it stands. Ranks
+// count from 1 and are null when that leg did not find the passage.
+type Ranked struct {
+	Rank       *int     `json:"rank"` // null when dropped
+	DocumentID string   `json:"document_id"`
+	Filename   string   `json:"filename"`
+	ChunkID    string   `json:"chunk_id"`
+	Start      int      `json:"start"`
+	End        int      `json:"end"`
+	Page       *int     `json:"page"`
+	Heading    []string `json:"heading"`
+	Text       string   `json:"text,omitempty"`
+	Score      float64  `json:"score"` // fused, 0 to 1
+	DenseRank  *int     `json:"dense_rank"`
+	Dense      float64  `json:"dense_score"` // cosine
+	TextRank   *int     `json:"text_rank"`
+	TextScore  float64  `json:"text_score"` // BM25
+	Dropped    *string  `json:"dropped"`    // duplicate, budget or weak
+}
+
+// SearchResults is the reply of POST /v1/search.
+type SearchResults struct {
+	Object string   `json:"object"`
+	Query  string   `json:"query"`
+	Store  string   `json:"store"`
+	Data   []Ranked `json:"data"`
+}
+
+// NewSearchPage turns ranked passages into OpenAI's page.
+func NewSearchPage(queries []string, ranked []Ranked) SearchPage {
+	p := SearchPage{Object: "vector_store.search_results.page", SearchQuery: notNil(queries), Data: []StoreHit{}}
+	for _, r := range ranked {
+		hit := StoreHit{FileID: r.DocumentID, Filename: r.Filename, Score: r.Score, Attributes: map[string]any{},
+			Content: []Content{{Type: "text", Text: r.Text}}, Groundwork: r}
+		hit.Groundwork.Text = "" // it is in content
+		p.Data = append(p.Data, hit)
+	}
+	return p
+}
+
+// NewSearchResults makes the reply.
+func NewSearchResults(query, store string, ranked []Ranked) SearchResults {
+	return SearchResults{Object: "search.results", Query: query, Store: store, Data: notNil(ranked)}
+}
