@@ -1,0 +1,284 @@
+package rag
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"slices"
+)
+
+// Pipeline answers questions over a store. All fields but Retrieved are required; it is safe for concurrent use.
+type Pipeline struct {
+	Embedder  Embedder
+	Searcher  Searcher
+	Passages  Passages
+	Generator Generator
+	Analyze   Analyze
+	Options   Options
+	About     About
+}
+
+// Options tune the pipeline; configs/groundwork.yaml explains them.
+type Options struct {
+	Candidates  int     // hits of each leg before fusion
+	DenseWeight float64 // 0 to 1
+	K           int     // passages at most in an answer
+	Abstain     Abstain
+	MaxTokens   int // of a reply when the question names none
+	Temperature float64
+}
+
+// About is what goes into an answer's fingerprint.
+type About struct {
+	Embedding  string
+	Generation func() int // of the index
+	Code       string
+}
+
+// Ask answers q. It streams through emit: first one Delta with the sources,
+// then text. On an error what was emitted is void.
+func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) (Answer, error) {
+	watch := newStopwatch()
+	a := Answer{ID: q.ID, Query: selfContained(q.Messages, p.Analyze)}
+	if a.Query == "" {
+		return a, &Error{Code: CodeInvalid, Param: "messages", Message: "there is no question: the last message must come from the user and hold text"}
+	}
+	found, err := p.retrieve(ctx, q.Scope, a.Query, watch)
+	if err != nil {
+		return a, err
+	}
+	kept, dropped := distinct(found.ranked, p.Options.K, p.Analyze)
+	a.Context.Dropped = drops(dropped)
+	proof := weigh(a.Query, found.terms, found.idf, kept, p.Analyze)
+	if len(kept) == 0 || proof.confidence() < p.Options.Abstain.threshold() {
+		watch.lap("select")
+		return p.abstain(a, kept, watch, emit)
+	}
+	if err := p.choose(ctx, q, kept, &a); err != nil {
+		return a, err
+	}
+	watch.lap("select")
+	request := p.request(q, a.Sources)
+	watch.lap("prompt")
+	if err := emit(Delta{Sources: a.Sources}); err != nil {
+		return a, err
+	}
+	if err := p.generate(ctx, request, &a, watch, emit); err != nil {
+		return a, err
+	}
+	watch.lap("generate")
+	p.cite(&a)
+	watch.lap("cite")
+	return p.finish(a, watch), nil
+}
+
+// Search is the retrieval half of Ask: at most k passages, best first, then
+// those that were found and dropped, with why.
+func (p *Pipeline) Search(ctx context.Context, scope Scope, query string, k int) ([]Ranked, error) {
+	found, err := p.retrieve(ctx, scope, query, newStopwatch())
+	if err != nil {
+		return nil, err
+	}
+	kept, dropped := distinct(found.ranked, k, p.Analyze)
+	return append(kept, dropped...), nil
+}
+
+type found struct {
+	terms  []string // distinct terms of the query
+	idf    []float64
+	ranked []Ranked
+}
+
+// retrieve embeds the query, asks both legs side by side and fuses them.
+func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watch *stopwatch) (found, error) {
+	f := found{terms: unique(p.Analyze(query))}
+	var l legs
+	err := together(
+		func() (err error) {
+			vector, err := p.Embedder.EmbedQuery(ctx, query)
+			watch.lap("embed")
+			if err == nil {
+				l.dense, err = p.Searcher.Dense(ctx, scope, vector, p.Options.Candidates)
+			}
+			return err
+		},
+		func() (err error) {
+			if f.idf, err = p.Searcher.IDF(ctx, scope, f.terms); err == nil {
+				l.text, err = p.Searcher.Text(ctx, scope, f.terms, p.Options.Candidates)
+			}
+			return err
+		})
+	if err != nil {
+		return f, err
+	}
+	passages, err := p.Passages.Passages(ctx, scope, ids(l.dense, l.text))
+	if err != nil {
+		return f, err
+	}
+	watch.lap("search")
+	for _, w := range f.idf {
+		l.ideal += w * (bm25K1 + 1)
+	}
+	f.ranked = fuse(l, passages, p.Options.DenseWeight)
+	watch.lap("fuse")
+	return f, nil
+}
+
+// choose fits passages into the tokens that the first-token target allows.
+func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Answer) error {
+	limits := p.Generator.Limits()
+	a.Context.Limit, a.Context.Budget = limits.ContextTokens, limits.ContextBudget
+	frame, err := p.Generator.CountTokens(ctx, []string{framing(prompt(nil, q.Messages))})
+	if err != nil {
+		return err
+	}
+	budget := min(limits.ContextBudget, limits.ContextTokens-p.maxTokens(q)) - frame[0]
+	if room := limits.ContextTokens - p.maxTokens(q) - frame[0]; room < minPassage {
+		return &Error{Code: CodeTooLong, Param: "messages", Message: "the question and the conversation leave no room for passages in the model's window; shorten them or ask for fewer max_tokens"}
+	}
+	sources, dropped, err := fit(ctx, kept, max(budget, minPassage), p.Generator)
+	a.Sources = sources
+	a.Context.Dropped = append(a.Context.Dropped, dropped...)
+	return err
+}
+
+// minPassage is the least room for passages, in tokens, however slow the machine.
+const minPassage = 160
+
+func (p *Pipeline) maxTokens(q Question) int {
+	if q.Sampling.MaxTokens > 0 {
+		return q.Sampling.MaxTokens
+	}
+	return p.Options.MaxTokens
+}
+
+func (p *Pipeline) request(q Question, sources []Source) Prompt {
+	s := q.Sampling
+	s.MaxTokens = p.maxTokens(q)
+	if s.Temperature == nil {
+		s.Temperature = &p.Options.Temperature
+	}
+	return Prompt{Messages: prompt(sources, q.Messages), Sampling: s}
+}
+
+func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watch *stopwatch, emit func(Delta) error) error {
+	var text strings.Builder
+	var marks markFilter
+	send := func(s string) error {
+		if text.Len() == 0 {
+			s = strings.TrimLeft(s, " \n")
+		}
+		if s == "" {
+			return nil
+		}
+		if text.Len() == 0 {
+			watch.lap("first_token")
+		}
+		text.WriteString(s)
+		return emit(Delta{Text: s})
+	}
+	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(marks.write(delta)) })
+	if err == nil {
+		err = send(marks.close())
+	}
+	a.Text, a.Usage = text.String(), usage
+	a.Context.PromptTokens = usage.PromptTokens
+	return err
+}
+
+// cite ties the answer to its sources. An answer that only says that it has none is an abstention.
+func (p *Pipeline) cite(a *Answer) {
+	if declines(a.Text) || strings.TrimSpace(a.Text) == "" {
+		a.Abstained, a.Nearest = true, a.Sources
+		return
+	}
+	a.Citations, a.Unsupported = cite(a.Text, a.Query, a.Sources, p.Analyze)
+}
+
+func (p *Pipeline) abstain(a Answer, kept []Ranked, watch *stopwatch, emit func(Delta) error) (Answer, error) {
+	a.Abstained, a.Text = true, Abstention
+	a.Usage.FinishReason = "stop"
+	limits := p.Generator.Limits()
+	a.Context.Limit, a.Context.Budget = limits.ContextTokens, limits.ContextBudget
+	for i, r := range kept {
+		a.Nearest = append(a.Nearest, Source{Index: i + 1, Passage: r.Passage, Score: r.Score})
+		a.Context.Dropped = append(a.Context.Dropped, Dropped{ChunkID: r.Passage.ChunkID, Reason: "weak"})
+	}
+	if err := emit(Delta{}); err != nil {
+		return a, err
+	}
+	return p.finish(a, watch), emit(Delta{Text: a.Text})
+}
+
+func (p *Pipeline) finish(a Answer, watch *stopwatch) Answer {
+	limits := p.Generator.Limits()
+	a.Timings = watch.laps()
+	a.Fingerprint = Fingerprint{
+		Model: limits.Model, Quantisation: limits.Quantisation, Embedding: p.About.Embedding,
+		IndexGeneration: p.About.Generation(), Prompt: PromptVersion, Code: p.About.Code,
+	}
+	return a
+}
+
+func drops(ranked []Ranked) []Dropped {
+	var out []Dropped
+	for _, r := range ranked {
+		out = append(out, Dropped{ChunkID: r.Passage.ChunkID, Reason: r.Dropped})
+	}
+	return out
+}
+
+func framing(messages []Message) string {
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString(m.Role + "\n" + m.Content + "\n")
+	}
+	return b.String()
+}
+
+func ids(lists ...[]Hit) []string {
+	var out []string
+	for _, hits := range lists {
+		for _, h := range hits {
+			out = append(out, h.ChunkID)
+		}
+	}
+	return unique(out)
+}
+
+func unique(items []string) []string {
+	seen := make(map[string]bool, len(items))
+	return slices.DeleteFunc(slices.Clone(items), func(s string) bool {
+		again := seen[s]
+		seen[s] = true
+		return again
+	})
+}
+
+// together runs both and returns the first error.
+func together(a, b func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- b() }()
+	errA, errB := a(), <-done
+	if errA != nil {
+		return errA
+	}
+	return errB
+}
+
+// stopwatch takes the time of each stage. Laps of parallel stages are not taken; it is used by one goroutine.
+type stopwatch struct {
+	last    time.Time
+	timings []Timing
+}
+
+func newStopwatch() *stopwatch { return &stopwatch{last: time.Now()} }
+
+func (w *stopwatch) lap(stage string) {
+	now := time.Now()
+	w.timings = append(w.timings, Timing{Stage: stage, Ms: float64(now.Sub(w.last).Microseconds()) / 1000})
+	w.last = now
+}
+
+func (w *stopwatch) laps() []Timing { return w.timings }
