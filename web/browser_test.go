@@ -1,0 +1,206 @@
+package web_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+	"github.com/stretchr/testify/require"
+
+	"groundwork/web/webtest"
+)
+
+const ready = "!document.getElementById('ask').disabled"
+
+// open loads the page of a fresh scripted server and waits until it can be asked.
+func open(t *testing.T) (*fake, *webtest.Page) {
+	t.Helper()
+	f := newFake(t)
+	p := webtest.Open(t, f.URL)
+	p.Until(ready)
+	return f, p
+}
+
+func TestWalk(t *testing.T) {
+	t.Parallel()
+	webtest.Walk(t, newFake(t).URL, "handbook", "How much leave?")
+}
+
+func TestAnswerShowsWhatWasChecked(t *testing.T) {
+	t.Parallel()
+	f, p := open(t)
+	p.Ask("How much leave?")
+	p.Answered("done")
+	require.Equal(t, "You have 28 days 🎉 a year1.", p.Text("article .answer li:nth-child(1)"), "the model's own mark becomes the marker; asterisks become bold")
+	require.Equal(t, "28 days", p.Text("article .answer strong"))
+	require.Equal(t, "Five days carry over until 31 March.2≈", p.Text("article .answer li:nth-child(2)"))
+	require.Equal(t, "Source 2, people/leave.md. Partly supported.", webtest.Eval[string](p, "document.querySelectorAll('.cite')[1].getAttribute('aria-label')"))
+	require.Equal(t, "Leave is paid in gold.", p.Text("article .answer .unsupported"))
+	require.Contains(t, p.Text("article .answer .warn"), "not backed by the documents")
+	require.Contains(t, p.Text("article .verdict-line"), "1 sentence not backed")
+	require.Contains(t, p.Text("article .timings"), "first word after")
+	p.CheckCitation(f.URL, 0)
+	require.Equal(t, quoteDays, p.Text("#cited"))
+	p.CheckCitation(f.URL, 1)
+	require.Equal(t, quoteCarry, p.Text("#cited"), "offsets count code points, not UTF-16 units")
+	require.Equal(t, "people/leave.md", p.Text("#reader-title"))
+	require.Equal(t, "Leave › Carry-over › page 3", p.Text("#reader-place"))
+	require.Equal(t, leave, p.Text("#reader .text"), "the text is shown whole and as it is")
+	p.Press(kb.Escape)
+	p.Gone("#reader")
+	require.True(t, webtest.Eval[bool](p, "document.activeElement.classList.contains('cite')"), "focus goes back to the marker")
+	p.Clean()
+}
+
+func TestHostileTextStaysText(t *testing.T) {
+	t.Parallel()
+	f, p := open(t)
+	p.Ask("hostile")
+	p.Answered("done")
+	require.Contains(t, p.Text("article .answer"), hostile)
+	p.CheckCitation(f.URL, 0)
+	require.Contains(t, p.Text("#reader .text"), hostile)
+	require.Equal(t, "Groundwork", webtest.Eval[string](p, "document.title"), "no script of a document or a model ran")
+	require.Zero(t, webtest.Eval[int](p, "document.querySelectorAll('main img, main script, #reader img, #reader script').length"))
+	p.Clean()
+	require.Contains(t, webtest.Eval[string](p, "(() => { try { document.body.innerHTML = '<b>'; return 'let in' } catch (e) { return e.message } })()"),
+		"TrustedHTML", "assigning HTML is refused by the policy")
+}
+
+func TestAbstentionSaysWhatWasLookedFor(t *testing.T) {
+	t.Parallel()
+	_, p := open(t)
+	p.Ask("abstain")
+	p.Answered("abstained")
+	answer := p.Text("article .answer")
+	require.Contains(t, answer, "Not found in the documents")
+	require.Contains(t, answer, "The documents do not say.")
+	require.Contains(t, answer, "Looked for: pet insurance")
+	require.Contains(t, p.Text("article .sources"), "Nearest passages")
+	p.Click("article .sources button")
+	p.Shown("#cited")
+	require.Equal(t, quoteCarry, p.Text("#cited"))
+	p.Clean()
+}
+
+func TestCutAnswersNeverLookComplete(t *testing.T) {
+	t.Parallel()
+	_, p := open(t)
+	for question, code := range map[string]string{"error": "model_unavailable", "cut": "stream_cut"} {
+		p.Ask(question)
+		p.Answered("failed")
+		require.Equal(t, "You have 28", p.Text("article .answer"), "what came stays")
+		require.Contains(t, p.Text("article .after"), "This answer is incomplete")
+		require.Contains(t, p.Text("article .after"), code)
+	}
+	p.Ask("refuse")
+	p.Answered("failed")
+	require.Contains(t, p.Text("article .after"), "Wait a minute and ask again.")
+	p.Clean()
+}
+
+func TestStopHangsUp(t *testing.T) {
+	t.Parallel()
+	f, p := open(t)
+	p.Ask("wait")
+	p.Until("document.querySelector('article .answer').textContent === 'You have'")
+	require.Contains(t, p.Text("article .sources"), "people/leave.md", "sources are shown before the answer is done")
+	p.Click("#stop")
+	p.Answered("stopped")
+	<-f.hungUp
+	require.Contains(t, p.Text("article .after"), "incomplete")
+	p.Clean()
+}
+
+func TestFollowUpSendsTheConversation(t *testing.T) {
+	t.Parallel()
+	f, p := open(t)
+	p.Ask("How much leave?")
+	p.Answered("done")
+	p.Ask("And sick days?")
+	p.Answered("done")
+	p.Click("#follow")
+	p.Ask("Until when?")
+	p.Answered("done")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.Equal(t, []object{
+		{"model": "qwen:1.5b@handbook", "messages": 1, "question": "How much leave?"},
+		{"model": "qwen:1.5b@handbook", "messages": 1, "question": "And sick days?"},
+		{"model": "qwen:1.5b@handbook", "messages": 3, "question": "Until when?"},
+	}, f.asked)
+}
+
+func TestUploads(t *testing.T) {
+	t.Parallel()
+	f, p := open(t)
+	p.Until("document.querySelector('#document-list button')?.textContent === 'people/leave.md'")
+	f.mu.Lock()
+	f.busy = 1
+	f.mu.Unlock()
+	p.Upload("good.md", "text")
+	p.Upload("broken.pdf", "scan")
+	require.Equal(t, "ready", p.Uploaded("good.md"), "a full queue is asked again")
+	require.Equal(t, "failed", p.Uploaded("broken.pdf"))
+	require.Contains(t, p.Text("#uploads [data-state=failed]"), "Run text recognition on it")
+	require.Contains(t, p.Text("#uploads [data-state=failed]"), "no_text")
+	p.Click("#uploads [data-state=ready] button")
+	p.Shown("#reader .text")
+	p.Clean()
+}
+
+func TestKeyIsAskedFor(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.key = "gw_right"
+	p := webtest.Open(t, f.URL)
+	p.Type("#key", "gw_wrong"+kb.Enter)
+	p.Until("document.getElementById('key-title').textContent.includes('not accepted')")
+	p.Type("#key", "gw_right"+kb.Enter)
+	p.Until(ready)
+	require.Equal(t, "gw_right", webtest.Eval[string](p, "sessionStorage.getItem('groundwork-key')"))
+	require.Zero(t, webtest.Eval[int](p, "localStorage.length"))
+	p.Ask("How much leave?")
+	p.Answered("done")
+	p.Clean()
+}
+
+func TestAddressOpensADocument(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	p := webtest.Open(t, f.URL+"/#doc=file-leave&start=2&end=7")
+	p.Shown("#cited")
+	require.Equal(t, string([]rune(leave)[2:7]), p.Text("#cited"))
+	require.Equal(t, "people/leave.md", p.Text("#reader-title"))
+	p.Clean()
+}
+
+// TestScreenshots writes pictures for the eye into $GROUNDWORK_SCREENSHOTS.
+func TestScreenshots(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("GROUNDWORK_SCREENSHOTS")
+	f, p := open(t)
+	p.Ask("abstain")
+	p.Answered("abstained")
+	p.Ask("How much leave can be carried over to the next year?")
+	p.Answered("done")
+	p.Upload("broken.pdf", "scan")
+	p.Uploaded("broken.pdf")
+	shoot := func(name string) {
+		for _, look := range []struct {
+			name  string
+			width int64
+			dark  bool
+		}{{"light", 1280, false}, {"dark", 1280, true}, {"narrow", 360, false}} {
+			if dir != "" {
+				p.Screenshot(filepath.Join(dir, name+"-"+look.name+".png"), look.width, look.dark)
+			}
+			require.LessOrEqual(t, webtest.Eval[int](p, "document.documentElement.scrollWidth - innerWidth"), 0, "nothing sticks out sideways")
+		}
+	}
+	shoot("page")
+	p.CheckCitation(f.URL, 1)
+	shoot("reader")
+	p.Clean()
+}

@@ -1,0 +1,204 @@
+// The documents of a store: the list with states, uploads with progress.
+import { $, el, trouble } from "./dom.js";
+import { headers, json, problem, Problem } from "./api.js";
+import { open } from "./reader.js";
+
+const states = {
+  queued: ["○", "Waiting"],
+  parsing: ["◔", "Reading"],
+  embedding: ["◑", "Indexing"],
+  ready: ["✓", "Ready"],
+  failed: ["✕", "Failed"],
+};
+const atOnce = 2; // uploads in flight
+const waiting = [];
+let active = 0;
+let store = null; // { id, name }; null while no store exists
+let made = () => {}; // called with the name of a store that an upload made
+let shown = 0; // number of the newest list request
+
+// start tells the list what to call when an upload makes a new store.
+export function start(onNewStore) {
+  made = onNewStore;
+  $("files").addEventListener("change", (e) => {
+    add(e.target.files);
+    e.target.value = "";
+  });
+  addEventListener("dragover", (e) => {
+    if (!e.dataTransfer?.types.includes("Files")) return;
+    e.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  addEventListener("dragleave", (e) => e.relatedTarget || document.body.classList.remove("dragging"));
+  addEventListener("drop", (e) => {
+    document.body.classList.remove("dragging");
+    if (!e.dataTransfer?.files.length) return;
+    e.preventDefault();
+    add(e.dataTransfer.files);
+  });
+  $("more-documents").addEventListener("click", () => list($("more-documents").dataset.after));
+}
+
+// choose shows the documents of a store; null is the store still to be named.
+export async function choose(next) {
+  store = next;
+  $("new-store-field").hidden = store !== null;
+  await list();
+}
+
+// list loads one page of documents, the newest first.
+async function list(after = "") {
+  const mine = ++shown;
+  const ul = $("document-list");
+  $("more-documents").hidden = true;
+  $("document-empty").hidden = store !== null;
+  $("documents-count").textContent = "";
+  if (!store) return ul.replaceChildren();
+  try {
+    const query = new URLSearchParams({ limit: 50, order: "desc", ...(after && { after }) });
+    const page = await json(`/v1/vector_stores/${encodeURIComponent(store.id)}/files?${query}`);
+    if (mine !== shown) return;
+    if (!after) ul.replaceChildren();
+    for (const { groundwork: doc } of page.data) {
+      const row = new Row(doc.filename);
+      ul.append(row.node);
+      row.document(doc);
+      if (!done(doc)) row.follow(store, doc.id);
+    }
+    $("document-empty").hidden = ul.children.length > 0;
+    $("documents-count").textContent = ul.children.length ? `${ul.children.length}${page.has_more ? "+" : ""}` : "";
+    $("more-documents").hidden = !page.has_more;
+    $("more-documents").dataset.after = page.data.at(-1)?.id ?? "";
+  } catch (err) {
+    if (mine === shown && err.status !== 401) ul.replaceChildren(el("li", {}, trouble(err, "The documents cannot be listed", () => list())));
+  }
+}
+
+const done = (doc) => doc.status === "ready" || doc.status === "failed";
+
+// Row is one document, or one file on its way to becoming one.
+class Row {
+  constructor(name) {
+    this.name = el("span", { class: "name" }, name);
+    this.state = el("span", { class: "state small" });
+    this.detail = el("p", { class: "small detail" });
+    this.node = el("li", { "data-state": "sending" }, this.name, this.state, this.detail);
+  }
+
+  sending(sent, total) {
+    this.bar ??= this.node.insertBefore(el("progress", { max: 100, value: 0, "aria-label": `Upload of ${this.name.textContent}` }), this.detail);
+    this.bar.value = total ? (100 * sent) / total : 0;
+    this.mark("↑", sent < total ? `Sending ${Math.floor(this.bar.value)} %` : "Sent");
+  }
+
+  mark(icon, words) {
+    this.state.replaceChildren(el("span", { "aria-hidden": "true" }, icon), ` ${words}`);
+  }
+
+  document(doc) {
+    this.node.dataset.state = doc.status;
+    const [icon, words] = states[doc.status] ?? ["?", doc.status];
+    this.mark(icon, doc.status === "embedding" && doc.chunks ? `${words} ${doc.chunks_done} of ${doc.chunks}` : words);
+    if (!done(doc)) return;
+    this.bar?.remove();
+    if (doc.status === "failed") this.explain(doc.error ?? {});
+    else this.name.replaceChildren(el("button", {
+      type: "button", class: "link", onclick: (e) => open({ document_id: doc.id, filename: doc.filename }, e.currentTarget),
+    }, doc.filename));
+  }
+
+  failed(err, again) {
+    this.bar?.remove();
+    this.node.dataset.state = "failed";
+    this.mark(...states.failed);
+    this.explain(err, again);
+  }
+
+  explain(err, again) {
+    const message = typeof err === "string" ? err : err.message;
+    this.detail.replaceChildren(message ?? "It could not be read.");
+    if (err.code) this.detail.append(" ", el("code", {}, err.code));
+    if (again) this.detail.append(" ", el("button", { type: "button", class: "link", onclick: again }, "Try again"));
+  }
+
+  // follow asks for the document's state until it is ready or failed.
+  async follow(into, id) {
+    const path = `/v1/documents/${encodeURIComponent(id)}?${new URLSearchParams({ store: into.id ?? into.name })}`;
+    for (let wait = 300; this.node.isConnected; wait = Math.min(wait * 1.5, 3000)) {
+      await pause(wait);
+      try {
+        const doc = await json(path);
+        this.document(doc);
+        if (done(doc)) return;
+      } catch (err) {
+        if (err.status && err.status < 500 && err.status !== 429) return this.failed(err);
+      }
+    }
+  }
+}
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function add(files) {
+  const into = store ?? { name: $("new-store").value.trim() || "documents" };
+  for (const file of files) {
+    const row = new Row(file.name);
+    row.mark("○", "Waiting");
+    $("uploads").prepend(row.node);
+    waiting.push({ file, row, into });
+  }
+  next();
+}
+
+// next keeps `atOnce` uploads going until none waits.
+async function next() {
+  while (active < atOnce && waiting.length) {
+    const job = waiting.shift();
+    active++;
+    upload(job)
+      .catch((err) => job.row.failed(err, () => (waiting.push(job), next())))
+      .finally(() => (active--, next()));
+  }
+}
+
+async function upload({ file, row, into }) {
+  row.node.dataset.state = "sending";
+  row.detail.replaceChildren();
+  const doc = await send(file, row, into);
+  row.document(doc);
+  if (!into.id) await made(into.name);
+  if (!done(doc)) row.follow(into, doc.id);
+}
+
+// send posts one file and gives its document; a full server is asked again
+// when it said to.
+async function send(file, row, into) {
+  for (;;) {
+    try {
+      const reply = await post(file, into, (e) => row.sending(e.loaded, e.total));
+      return reply.data[0];
+    } catch (err) {
+      if (err.status !== 503 || !err.retryAfter) throw err;
+      row.mark("○", "The server is busy; waiting");
+      await pause(err.retryAfter * 1000);
+    }
+  }
+}
+
+// post uses XMLHttpRequest because fetch does not report the progress of what it sends.
+function post(file, into, progress) {
+  return new Promise((resolve, reject) => {
+    const form = new FormData();
+    form.append("store", into.id ?? into.name);
+    form.append("file", file);
+    const xhr = new XMLHttpRequest();
+    xhr.open("POST", "/v1/documents");
+    for (const [name, value] of Object.entries(headers())) xhr.setRequestHeader(name, value);
+    xhr.upload.onprogress = progress;
+    xhr.onload = () => (xhr.status < 300
+      ? resolve(JSON.parse(xhr.responseText))
+      : reject(problem(xhr.status, xhr.responseText, Number(xhr.getResponseHeader("Retry-After")) || 0)));
+    xhr.onerror = () => reject(new Problem("The upload was interrupted. Check that groundwork is running, then try again.", "unreachable"));
+    xhr.send(form);
+  });
+}
