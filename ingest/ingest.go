@@ -54,12 +54,15 @@ type Entry struct {
 }
 
 // Library keeps documents, their text, their chunks and their jobs. Each
-// method is one transaction. A Ref that was deleted or superseded gives
-// ErrStale, and the caller stops quietly.
+// method is one transaction. Versions of a document only ever rise. A Ref that
+// was deleted, superseded or has failed gives ErrStale, one that is already
+// searchable gives ErrDone; either way the caller stops quietly.
 type Library interface {
 	// Accept stores the document row (queued) and its parse job together. The
 	// same path and content in the same store gives the existing document back
-	// and enqueues nothing, unless that one failed: then it is tried again.
+	// and enqueues nothing, unless that one failed: then it is tried again, as
+	// a new version. It fails with rag.CodeBusy when the queue is full and with
+	// rag.CodeNotFound when the store or the file does not exist.
 	Accept(ctx context.Context, a Accepted) (doc rag.Document, created bool, err error)
 	// Start moves the version to parsing.
 	Start(ctx context.Context, ref Ref) (rag.Document, error)
@@ -68,39 +71,88 @@ type Library interface {
 	SaveText(ctx context.Context, ref Ref, text string, chunks []Chunk, batch int) error
 	// Chunks returns the chunks with from <= Seq < to, in order.
 	Chunks(ctx context.Context, ref Ref, from, to int) ([]Chunk, error)
-	// Embedded marks the chunks from <= Seq < to as indexed and enqueues the
-	// publish job in the same transaction when none is left.
+	// Embedded marks the batch from <= Seq < to as indexed and enqueues the
+	// publish job in the same transaction when none is left. A batch counts once.
 	Embedded(ctx context.Context, ref Ref, from, to int) error
 }
 
-// Publisher is the last part of Library, used once a version is complete.
+// Publisher is the end of a version, good or bad.
 type Publisher interface {
+	// Complete is nil while every chunk of the version is indexed and it waits to be published.
+	Complete(ctx context.Context, ref Ref) error
 	// Ready makes the version the live one and drops text, chunks and blob
 	// references of older versions; it returns the SHA-256 of blobs that
 	// nothing refers to any more.
 	Ready(ctx context.Context, ref Ref) (orphans []string, err error)
 	// Fail records why the version will never be ready. An older live version stays live.
 	Fail(ctx context.Context, ref Ref, code rag.Code, message string) error
-	// Remove deletes the document from its store (and the file itself, when nothing
-	// else uses it) and returns the blobs nothing refers to any more.
-	Remove(ctx context.Context, scope rag.Scope, documentID string) (doc rag.Document, orphans []string, err error)
+}
+
+// Catalog is what an upload and a wait need to know.
+type Catalog interface {
+	// Admit fails with rag.CodeBusy when Accept would.
+	Admit(ctx context.Context, tenant string) error
+	// AddFile stores a file that belongs to no store; ID and CreatedAt are given by the catalog.
+	AddFile(ctx context.Context, f rag.File) (rag.File, error)
+	File(ctx context.Context, tenant, id string) (rag.File, error)
+	Document(ctx context.Context, scope rag.Scope, id string) (rag.Document, error)
+	// Unreferenced returns those of the given blobs that no file and no version refers to.
+	Unreferenced(ctx context.Context, sha256 []string) ([]string, error)
+}
+
+// Removal is a deletion that is decided, of which the index may still hold
+// something. It stays pending, with a sweep job, until Removed.
+type Removal struct {
+	ID      string
+	Tenant  string
+	Targets []Target
+	SHA256  string   // of the file that was asked for; empty for a store
+	Blobs   []string // that nothing referred to when the rows went
+}
+
+// Target is a document in a store, or a whole store when DocumentID is empty.
+type Target struct {
+	StoreID    string
+	DocumentID string
+}
+
+// Trash deletes. The first three take everything out of the library in one
+// transaction and enqueue a sweep job with it; the same file cannot be
+// attached to the same store (rag.CodeConflict) until Removed.
+type Trash interface {
+	// Remove deletes the document from its store, and the file itself when it
+	// came with the document and no other store uses it.
+	Remove(ctx context.Context, scope rag.Scope, documentID string) (Removal, error)
+	RemoveFile(ctx context.Context, tenant, fileID string) (Removal, error)
+	RemoveStore(ctx context.Context, scope rag.Scope) (Removal, error)
+	// Pending gives ErrDone once Removed was called. Blobs are not known any more.
+	Pending(ctx context.Context, tenant, removalID string) (Removal, error)
+	// Removed says that the index holds nothing of it any more.
+	Removed(ctx context.Context, r Removal) error
 }
 
 // Files keeps original bytes by their SHA-256.
 type Files interface {
 	// Put is durable (fsynced) when it returns. limit is in bytes; more gives rag.CodeTooLarge.
 	Put(ctx context.Context, r io.Reader, limit int64) (sha256 string, size int64, err error)
+	// Open fails with rag.CodeNotFound for unknown content.
 	Open(ctx context.Context, sha256 string) (io.ReadSeekCloser, error)
+	// Delete does nothing for unknown content.
 	Delete(ctx context.Context, sha256 string) error
+	// List calls each for every content once, in no order; an error from it ends the list and is returned.
+	List(ctx context.Context, each func(sha256 string) error) error
 }
 
 // Index takes chunks. Upserted entries are invisible until Publish.
 type Index interface {
-	// Upsert is idempotent by ChunkID.
+	// Upsert is idempotent by ChunkID. An entry of the searchable version stays searchable.
 	Upsert(ctx context.Context, scope rag.Scope, entries []Entry) error
 	// Publish makes version the searchable one and removes every other version
 	// of the document, in one step: a search sees the old or the new, never both, never neither.
+	// A version older than the searchable one is discarded instead.
 	Publish(ctx context.Context, scope rag.Scope, documentID string, version int) error
+	// Discard deletes what was upserted for one version; it does nothing when there is nothing.
+	Discard(ctx context.Context, scope rag.Scope, documentID string, version int) error
 	// Remove deletes all versions and returns how many chunks and vectors went.
 	Remove(ctx context.Context, scope rag.Scope, documentID string) (chunks, vectors int, err error)
 	// RemoveStore deletes everything of the store.
@@ -140,5 +192,8 @@ const (
 	MarkCode    MarkKind = "code"
 )
 
-// ErrStale says that a job's version was deleted or superseded.
+// ErrStale says that a job's version was deleted or superseded, or has failed.
 var ErrStale = rag.Fail(rag.CodeNotFound, "this version of the document was deleted or replaced")
+
+// ErrDone says that there is nothing left to do.
+var ErrDone = rag.Fail(rag.CodeConflict, "this was already done")
