@@ -1,0 +1,248 @@
+package llm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tmc/langchaingo/llms"
+	"github.com/tmc/langchaingo/llms/openai"
+
+	"groundwork/rag"
+)
+
+// Timeouts bound the wait for a model server. Zero fields take the default.
+type Timeouts struct {
+	FirstToken time.Duration // default 30 s; longer for prompts that this server measurably needs longer for
+	Idle       time.Duration // between two tokens; default 30 s
+	Total      time.Duration // the whole reply; default 10 min
+}
+
+// ChatOptions says where the chat model is and what is expected of it.
+type ChatOptions struct {
+	BaseURL          string        // http://host:port/v1
+	APIKey           string        // empty: none is sent
+	Model            string        // its name at the server
+	Name             string        // its name for callers; empty: Model
+	Quantisation     string        // such as Q4_K_M; empty: what the server says
+	ContextTokens    int           // window when the server does not tell; default 8192
+	MaxTokens        int           // of a reply when the caller names none; also kept free in the window; default 320
+	Temperature      float64       // when the caller names none
+	FirstTokenTarget time.Duration // the context budget keeps the first token within it; default 8 s
+	MinBudget        int           // prompt tokens below which no passage fits; the budget never falls below; default 320
+	MeasuredCache    string        // JSON file that keeps measured speeds; empty: measure at each start
+	Machine          string        // where the model server runs; empty: this machine
+	Threads          int           // of the model server; 0: one per core
+	Timeouts         Timeouts
+	Log              *slog.Logger     // default: discard
+	Now              func() time.Time // default: time.Now; for the age of measurements
+}
+
+func (o ChatOptions) withDefaults() ChatOptions {
+	number := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	duration := func(v *time.Duration, d time.Duration) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	number(&o.ContextTokens, 8192)
+	number(&o.MaxTokens, 320)
+	number(&o.MinBudget, 320)
+	duration(&o.FirstTokenTarget, 8*time.Second)
+	duration(&o.Timeouts.FirstToken, 30*time.Second)
+	duration(&o.Timeouts.Idle, 30*time.Second)
+	duration(&o.Timeouts.Total, 10*time.Minute)
+	if o.Name == "" {
+		o.Name = o.Model
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Chat is a chat model behind a server. It is safe for concurrent use.
+type Chat struct {
+	opts   ChatOptions
+	client *client
+	tokens *tokenizer
+	limits atomic.Pointer[rag.Limits]
+	llama  atomic.Bool // the server is llama.cpp's: it knows cache_prompt
+	active atomic.Int64
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	work   sync.WaitGroup
+}
+
+// NewChat makes a Chat and talks to nobody yet. Until Probe has run, Limits
+// tells what the options say. Close it after use.
+func NewChat(opts ChatOptions) (*Chat, error) {
+	opts = opts.withDefaults()
+	if opts.Model == "" {
+		return nil, errors.New("llm.chat.model must name the model")
+	}
+	client, err := newClient(kindChat, opts.BaseURL, opts.APIKey, opts.Timeouts.FirstToken)
+	if err != nil {
+		return nil, err
+	}
+	c := &Chat{opts: opts, client: client, tokens: newTokenizer(client, opts.Model, shapeLlama, shapeVLLM)}
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.publish(facts{window: opts.ContextTokens, quantisation: opts.Quantisation}, speed{})
+	return c, nil
+}
+
+// Close gives up what is running, waits for background work and closes connections.
+func (c *Chat) Close() {
+	c.cancel(errClosed)
+	c.work.Wait()
+	c.client.close()
+}
+
+// Name is the model's name for callers.
+func (c *Chat) Name() string { return c.opts.Name }
+
+// Limits implements rag.Generator.
+func (c *Chat) Limits() rag.Limits { return *c.limits.Load() }
+
+// CountTokens implements rag.Generator: with the server's own tokenizer where
+// it has one, else a careful estimate (Health says which).
+func (c *Chat) CountTokens(ctx context.Context, texts []string) ([]int, error) {
+	return c.tokens.count(ctx, texts)
+}
+
+// Generate implements rag.Generator.
+func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta string) error) (rag.Usage, error) {
+	c.active.Add(1)
+	defer c.active.Add(-1)
+	done, err := c.generate(ctx, p, nil, emit)
+	return done.usage, err
+}
+
+// generate runs one reply; fields are added to the request's body.
+func (c *Chat) generate(ctx context.Context, p rag.Prompt, fields map[string]any, emit func(string) error) (outcome, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopClosing := context.AfterFunc(c.ctx, func() { cancel(errClosed) })
+	defer stopClosing()
+	total := time.AfterFunc(c.opts.Timeouts.Total, func() { cancel(errTotal) })
+	defer total.Stop()
+
+	x := &exchange{
+		client:   c.client,
+		fields:   c.fields(p.Sampling, fields),
+		patience: newPatience(cancel, c.firstToken(p), c.opts.Timeouts.Idle),
+	}
+	model, err := c.langchain(x)
+	if err != nil {
+		return outcome{}, fmt.Errorf("set up the chat client: %w", err)
+	}
+	var emitErr error
+	resp, err := model.GenerateContent(ctx, messages(p.Messages), llms.WithStreamingFunc(func(_ context.Context, chunk []byte) error {
+		if len(chunk) == 0 {
+			return nil
+		}
+		emitErr = emit(string(chunk))
+		return emitErr
+	}))
+	if emitErr != nil {
+		return outcome{}, emitErr
+	}
+	// Before err: langchaingo hides the cause of transport errors, and a
+	// cancelled stream comes back from it as a short answer without an error.
+	done, broken := x.outcome(ctx)
+	if broken != nil {
+		return outcome{}, broken
+	}
+	if err != nil {
+		return outcome{}, c.client.nonsense(err)
+	}
+	done.usage.PromptTokens = count(resp, "PromptTokens")
+	done.usage.CachedTokens = count(resp, "PromptCachedTokens")
+	done.usage.CompletionTokens = count(resp, "CompletionTokens")
+	return done, nil
+}
+
+// langchain makes a model whose requests go through x. Every option is set, so
+// that no OPENAI_ variable of the environment has a say.
+func (c *Chat) langchain(x *exchange) (*openai.LLM, error) {
+	return openai.New(
+		openai.WithToken("none"), // must not be empty; client.do sets the real one
+		openai.WithModel(c.opts.Model),
+		openai.WithBaseURL(c.client.base),
+		openai.WithOrganization(""),
+		openai.WithHTTPClient(x),
+	)
+}
+
+// fields are what langchaingo leaves out or fills with its own defaults. A nil
+// value takes the field out.
+func (c *Chat) fields(s rag.Sampling, extra map[string]any) map[string]any {
+	f := map[string]any{"temperature": c.opts.Temperature, "max_tokens": c.opts.MaxTokens, "max_completion_tokens": nil}
+	if s.MaxTokens > 0 {
+		f["max_tokens"] = s.MaxTokens
+	}
+	if s.Temperature != nil {
+		f["temperature"] = *s.Temperature
+	}
+	if s.TopP != nil {
+		f["top_p"] = *s.TopP
+	}
+	if s.Seed != nil {
+		f["seed"] = *s.Seed
+	}
+	if len(s.Stop) > 0 {
+		f["stop"] = s.Stop
+	}
+	for k, v := range extra {
+		f[k] = v
+	}
+	return f
+}
+
+// firstToken is how long the first token may take: a server that is known to
+// be slow gets three times what the prompt should cost it.
+func (c *Chat) firstToken(p rag.Prompt) time.Duration {
+	n := 0
+	for _, m := range p.Messages {
+		n += estimate(m.Content)
+	}
+	limit := c.opts.Timeouts.FirstToken
+	if rate := c.Limits().PrefillPerSec; rate > 0 {
+		limit = max(limit, time.Duration(3*float64(n)/rate*float64(time.Second)))
+	}
+	return limit
+}
+
+// messages maps roles; developer is the newer word for system, and templates
+// of local models silently drop it.
+func messages(in []rag.Message) []llms.MessageContent {
+	out := make([]llms.MessageContent, 0, len(in))
+	for _, m := range in {
+		role := llms.ChatMessageTypeHuman
+		switch m.Role {
+		case "system", "developer":
+			role = llms.ChatMessageTypeSystem
+		case "assistant":
+			role = llms.ChatMessageTypeAI
+		}
+		out = append(out, llms.TextParts(role, m.Content))
+	}
+	return out
+}
+
+func count(resp *llms.ContentResponse, name string) int {
+	n, _ := resp.Choices[0].GenerationInfo[name].(int) // absent: 0
+	return n
+}

@@ -1,0 +1,116 @@
+package llm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+
+	"groundwork/rag"
+)
+
+// exchange is one generation. langchaingo sends its request through it; it
+// adds what langchaingo lacks, watches the stream, and keeps what langchaingo
+// drops: the true cause of an error, timings, how the reply ended.
+type exchange struct {
+	client   *client
+	fields   map[string]any
+	patience *patience
+
+	mu      sync.Mutex // langchaingo reads the stream in a goroutine of its own
+	err     error
+	ended   bool // [DONE] was seen
+	finish  string
+	timings timings
+}
+
+// timings are llama.cpp's own measurements.
+type timings struct {
+	PromptN       int     `json:"prompt_n"` // prompt tokens that were not in the cache
+	PromptPerSec  float64 `json:"prompt_per_second"`
+	PredictedN    int     `json:"predicted_n"`
+	PredictPerSec float64 `json:"predicted_per_second"`
+}
+
+// outcome is a reply that ended properly.
+type outcome struct {
+	usage   rag.Usage
+	timings timings
+}
+
+// Do implements langchaingo's Doer.
+func (x *exchange) Do(req *http.Request) (*http.Response, error) {
+	if err := rewrite(req, x.fields); err != nil {
+		return nil, x.fail(err)
+	}
+	stop := x.patience.start()
+	resp, err := x.client.do(req)
+	stop()
+	if err != nil {
+		return nil, x.fail(err)
+	}
+	resp.Body = newStream(x, req.Context(), resp.Body)
+	return resp, nil
+}
+
+// rewrite sets fields in the JSON body of req; nil takes a field out.
+func rewrite(req *http.Request, fields map[string]any) error {
+	raw, err := io.ReadAll(req.Body)
+	if err != nil {
+		return fmt.Errorf("read request: %w", err)
+	}
+	if raw, err = setFields(raw, fields); err != nil {
+		return err
+	}
+	req.ContentLength = int64(len(raw))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
+	req.Body, err = req.GetBody()
+	return err
+}
+
+func setFields(raw []byte, fields map[string]any) ([]byte, error) {
+	body := map[string]json.RawMessage{}
+	if err := json.Unmarshal(raw, &body); err != nil {
+		return nil, fmt.Errorf("decode request: %w", err)
+	}
+	for name, value := range fields {
+		if value == nil {
+			delete(body, name)
+			continue
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("encode field %s: %w", name, err)
+		}
+		body[name] = encoded
+	}
+	return json.Marshal(body)
+}
+
+// fail keeps the first error and returns it.
+func (x *exchange) fail(err error) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.err == nil {
+		x.err = err
+	}
+	return x.err
+}
+
+// outcome is the verdict once langchaingo has returned.
+func (x *exchange) outcome(ctx context.Context) (outcome, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch {
+	case x.err != nil:
+		return outcome{}, x.err
+	case x.ended && x.finish != "":
+		return outcome{usage: rag.Usage{FinishReason: x.finish}, timings: x.timings}, nil
+	case ctx.Err() != nil:
+		return outcome{}, x.client.gaveUp(context.Cause(ctx))
+	}
+	return outcome{}, x.client.broken(errCut)
+}

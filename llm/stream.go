@@ -1,0 +1,163 @@
+package llm
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"groundwork/rag"
+)
+
+// maxLine bounds one line of a stream, in bytes. langchaingo's scanner takes
+// 64 KB at most.
+const maxLine = 60 << 10
+
+// stream hands a reply on line by line, and ends with an error where
+// langchaingo would pass over a fault: lines that are no JSON, bytes that are
+// no UTF-8, an error event, an end that is none.
+type stream struct {
+	x     *exchange
+	ctx   context.Context
+	body  io.ReadCloser
+	lines *bufio.Reader
+	rest  []byte // of the current line
+	err   error
+}
+
+func newStream(x *exchange, ctx context.Context, body io.ReadCloser) *stream {
+	return &stream{x: x, ctx: ctx, body: body, lines: bufio.NewReaderSize(body, maxLine)}
+}
+
+// Close drops the connection, which stops the generation.
+func (s *stream) Close() error { return s.body.Close() }
+
+// Read implements io.Reader.
+func (s *stream) Read(p []byte) (int, error) {
+	for len(s.rest) == 0 {
+		if s.err != nil {
+			return 0, s.err
+		}
+		s.next()
+	}
+	n := copy(p, s.rest)
+	s.rest = s.rest[n:]
+	return n, nil
+}
+
+// next puts the next line with data into rest, or sets err.
+func (s *stream) next() {
+	stop := s.x.patience.start()
+	line, err := s.lines.ReadSlice('\n')
+	stop()
+	if err != nil {
+		s.err = s.end(err)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return
+	}
+	if text := bytes.TrimSpace(line); bytes.HasPrefix(text, []byte("error:")) {
+		s.err = s.x.fail(s.x.client.reported(bytes.TrimPrefix(text, []byte("error:"))))
+	} else if payload, ok := bytes.CutPrefix(text, []byte("data:")); ok {
+		if bad := s.x.see(bytes.TrimSpace(payload)); bad != nil {
+			s.err = s.x.fail(bad)
+			return
+		}
+		s.rest = line
+	}
+}
+
+// end tells what the error of the last read means.
+func (s *stream) end(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return io.EOF // whether the reply was complete is for outcome to say
+	case errors.Is(err, bufio.ErrBufferFull):
+		return s.x.fail(s.x.client.broken(errLine))
+	case s.ctx.Err() != nil:
+		return s.x.fail(s.x.client.gaveUp(context.Cause(s.ctx)))
+	}
+	return s.x.fail(s.x.client.broken(err))
+}
+
+// event is one object of the stream.
+type event struct {
+	Choices []struct {
+		Delta struct {
+			Content   string `json:"content"`
+			Reasoning string `json:"reasoning_content"`
+		} `json:"delta"`
+		FinishReason string `json:"finish_reason"`
+	} `json:"choices"`
+	Timings timings         `json:"timings"`
+	Error   json.RawMessage `json:"error"`
+}
+
+// see reads one payload; an error means that the reply is void.
+func (x *exchange) see(payload []byte) error {
+	if string(payload) == "[DONE]" {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.ended = true
+		return nil
+	}
+	if !utf8.Valid(payload) {
+		return x.client.broken(errUTF8)
+	}
+	var e event
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return x.client.broken(errMalformed)
+	}
+	if len(e.Error) > 0 && string(e.Error) != "null" {
+		return x.client.reported(payload)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e.Timings.PromptN > 0 {
+		x.timings = e.Timings
+	}
+	if len(e.Choices) == 0 {
+		return nil
+	}
+	c := e.Choices[0]
+	if c.Delta.Content != "" || c.Delta.Reasoning != "" || c.FinishReason != "" {
+		x.patience.heard()
+	}
+	if c.FinishReason != "" {
+		return x.finished(c.FinishReason)
+	}
+	return nil
+}
+
+// finished takes the servers' words for a proper end; any other is an error.
+func (x *exchange) finished(reason string) error {
+	switch reason {
+	case "stop", "eos", "stop_sequence", "end_turn":
+		x.finish = "stop"
+	case "length", "max_tokens":
+		x.finish = "length"
+	default:
+		return x.client.fail(rag.CodeUnavailable, nil, "The chat model ended its reply with %q, which is no answer; change the question.", reason)
+	}
+	return nil
+}
+
+// broken is for a stream that started and went wrong.
+func (c *client) broken(err error) error {
+	return c.fail(rag.CodeUnavailable, err, "The %s model server broke off or garbled its reply; ask again.", c.kind)
+}
+
+// reported turns an error event into an error.
+func (c *client) reported(payload []byte) error {
+	var body refusal
+	_ = json.Unmarshal(payload, &body) // a foreign shape leaves it empty
+	cause := fmt.Errorf("%w: %s", errReported, body.text())
+	if body.tooLong() {
+		return c.tooLong(body, cause)
+	}
+	return c.broken(cause)
+}
