@@ -1,0 +1,239 @@
+// Package blob keeps original files in a folder, by the SHA-256 of their
+// content: ROOT/ab/abcdef…. What Put has returned survives a power cut.
+package blob
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"groundwork/rag"
+)
+
+// Folder is a folder of contents. Files are 0600, folders 0700.
+type Folder struct {
+	root string
+	tmp  string
+}
+
+// Open makes the folder when it does not exist and removes what interrupted
+// uploads left. Only one process may use a folder.
+func Open(root string) (*Folder, error) {
+	f := &Folder{root: root, tmp: filepath.Join(root, "tmp")}
+	if err := os.RemoveAll(f.tmp); err != nil {
+		return nil, fmt.Errorf("open the file store: %w", err)
+	}
+	if err := os.MkdirAll(f.tmp, 0o700); err != nil {
+		return nil, fmt.Errorf("open the file store: %w", err)
+	}
+	if err := os.Chmod(root, 0o700); err != nil {
+		return nil, fmt.Errorf("open the file store: %w", err)
+	}
+	if err := syncDir(root); err != nil {
+		return nil, fmt.Errorf("open the file store: %w", err)
+	}
+	return f, nil
+}
+
+// Put stores what r gives and returns its SHA-256 and size in bytes; it is
+// durable then. More than limit bytes give rag.CodeTooLarge, a reader that
+// breaks off rag.CodeInvalid; nothing stays behind in either case.
+func (f *Folder) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
+	tmp, err := os.CreateTemp(f.tmp, "put-")
+	if err != nil {
+		return "", 0, fmt.Errorf("store a file: %w", err)
+	}
+	sum, size, err := write(ctx, tmp, r, limit)
+	if err == nil {
+		err = f.place(tmp.Name(), sum)
+	}
+	if err != nil {
+		return "", 0, errors.Join(err, ignoreAbsent(os.Remove(tmp.Name())))
+	}
+	return sum, size, nil
+}
+
+// write copies r to tmp, syncs and closes it.
+func write(ctx context.Context, tmp *os.File, r io.Reader, limit int64) (string, int64, error) {
+	hash := sha256.New()
+	src := &source{ctx: ctx, r: io.LimitReader(r, limit+1)}
+	size, err := io.Copy(io.MultiWriter(tmp, hash), src)
+	switch {
+	case src.err != nil:
+		err = broken(src.err)
+	case err != nil:
+		err = fmt.Errorf("store a file: %w", err)
+	case size > limit:
+		err = rag.Fail(rag.CodeTooLarge, fmt.Sprintf("the file is larger than %s; split it or raise upload.max_file", human(limit)))
+	default:
+		err = tmp.Sync()
+	}
+	if closeErr := tmp.Close(); err == nil && closeErr != nil {
+		err = fmt.Errorf("store a file: %w", closeErr)
+	}
+	return hex.EncodeToString(hash.Sum(nil)), size, err
+}
+
+// place moves a synced file to its address. It replaces an equal one, so that
+// the name is synced whoever wrote it first.
+func (f *Folder) place(tmp, sum string) error {
+	dir := filepath.Join(f.root, sum[:2])
+	switch err := os.Mkdir(dir, 0o700); {
+	case err == nil:
+		if err := syncDir(f.root); err != nil {
+			return fmt.Errorf("store a file: %w", err)
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return fmt.Errorf("store a file: %w", err)
+	}
+	if err := os.Rename(tmp, filepath.Join(dir, sum)); err != nil {
+		return fmt.Errorf("store a file: %w", err)
+	}
+	if err := syncDir(dir); err != nil {
+		return fmt.Errorf("store a file: %w", err)
+	}
+	return nil
+}
+
+// Open opens a content; unknown ones give rag.CodeNotFound.
+func (f *Folder) Open(_ context.Context, sum string) (io.ReadSeekCloser, error) {
+	if !valid(sum) {
+		return nil, notFound(nil)
+	}
+	file, err := os.Open(f.path(sum))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, notFound(err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open a stored file: %w", err)
+	}
+	return file, nil
+}
+
+// Delete removes a content; unknown ones are no error.
+func (f *Folder) Delete(_ context.Context, sum string) error {
+	if !valid(sum) {
+		return nil
+	}
+	path := f.path(sum)
+	switch err := os.Remove(path); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("delete a stored file: %w", err)
+	}
+	if err := syncDir(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("delete a stored file: %w", err)
+	}
+	return nil
+}
+
+// List calls each for every content once, in no order.
+func (f *Folder) List(ctx context.Context, each func(sum string) error) error {
+	shards, err := os.ReadDir(f.root)
+	if err != nil {
+		return fmt.Errorf("list stored files: %w", err)
+	}
+	for _, shard := range shards {
+		if len(shard.Name()) != 2 || !shard.IsDir() {
+			continue
+		}
+		entries, err := os.ReadDir(filepath.Join(f.root, shard.Name()))
+		if err != nil {
+			return fmt.Errorf("list stored files: %w", err)
+		}
+		for _, entry := range entries {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !valid(entry.Name()) {
+				continue
+			}
+			if err := each(entry.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (f *Folder) path(sum string) string { return filepath.Join(f.root, sum[:2], sum) }
+
+// valid keeps anything that is not an address away from the file system.
+func valid(sum string) bool {
+	if len(sum) != 2*sha256.Size {
+		return false
+	}
+	for _, c := range []byte(sum) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// source remembers the reader's own error, to tell it from that of the disk,
+// and stops when ctx ends.
+type source struct {
+	ctx context.Context
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		s.err = err
+		return 0, err
+	}
+	n, err := s.r.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// broken is an upload that did not arrive whole; an error that already speaks
+// to the user is left as it is.
+func broken(err error) error {
+	var known *rag.Error
+	if errors.As(err, &known) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &rag.Error{Code: rag.CodeInvalid, Message: "the upload broke off before its end; send the file again", Err: err}
+}
+
+func notFound(err error) error {
+	return &rag.Error{Code: rag.CodeNotFound, Message: "the file's content is not stored here; upload it again", Err: err}
+}
+
+func human(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MB", n>>20)
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+func ignoreAbsent(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// syncDir makes names in dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
