@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -40,6 +41,7 @@ func TestAnswerShowsWhatWasChecked(t *testing.T) {
 	require.Contains(t, p.Text("article .answer .warn"), "not backed by the documents")
 	require.Contains(t, p.Text("article .verdict-line"), "1 sentence not backed")
 	require.Contains(t, p.Text("article .timings"), "first word after")
+	require.Empty(t, webtest.Eval[string](p, "document.getElementById('question').value"), "the field is empty for the next question")
 	p.CheckCitation(f.URL, 0)
 	require.Equal(t, quoteDays, p.Text("#cited"))
 	p.CheckCitation(f.URL, 1)
@@ -174,6 +176,46 @@ func TestAddressOpensADocument(t *testing.T) {
 	require.Equal(t, string([]rune(leave)[2:7]), p.Text("#cited"))
 	require.Equal(t, "people/leave.md", p.Text("#reader-title"))
 	p.Clean()
+}
+
+func TestLongDocumentsOpenAtTheQuote(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	start, end := span(long, quoteCarry)
+	p := webtest.Open(t, fmt.Sprintf("%s/#doc=file-long&start=%d&end=%d", f.URL, start, end))
+	p.Shown("#cited")
+	require.Equal(t, quoteCarry, p.Text("#cited"))
+	require.True(t, p.InView("#cited"))
+	require.Less(t, webtest.Eval[int](p, "document.querySelector('#reader .text').textContent.length"), 60000, "not all of it at once")
+	p.Click("#reader-body > button")
+	p.Click("#reader-body > button")
+	require.Equal(t, long, p.Text("#reader .text"))
+	p.Clean()
+}
+
+func TestMissingDocumentSaysSo(t *testing.T) {
+	t.Parallel()
+	p := webtest.Open(t, newFake(t).URL+"/#doc=file-gone&start=2&end=7")
+	p.Shown("#reader [role=alert]")
+	require.Contains(t, p.Text("#reader [role=alert]"), "List the files with GET /v1/files.")
+	require.Contains(t, p.Text("#reader [role=alert]"), "not_found")
+}
+
+func TestNewStoreIsMadeByAnUpload(t *testing.T) {
+	t.Parallel()
+	f, p := open(t)
+	p.Script("document.getElementById('store').value = [...document.querySelectorAll('#store option')].at(-1).value")
+	p.Script("document.getElementById('store').dispatchEvent(new Event('change'))")
+	p.Shown("#new-store")
+	require.True(t, webtest.Eval[bool](p, "document.getElementById('ask').disabled"), "there is nothing to ask yet")
+	p.Script("document.getElementById('new-store').value = 'contracts'")
+	p.Upload("lease.md", "text")
+	require.Equal(t, "ready", p.Uploaded("lease.md"))
+	require.Equal(t, "contracts", webtest.Eval[string](p, "document.querySelector('#store option:checked').textContent"))
+	p.Until(ready)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.Equal(t, []string{"handbook", "empty", "contracts"}, f.names)
 }
 
 // TestScreenshots writes pictures for the eye into $GROUNDWORK_SCREENSHOTS.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,9 @@ const (
 	quoteDays  = "Employees have 28 days of leave a year."
 	quoteCarry = "Up to five days 🏖️ carry over until 31 March."
 )
+
+// long is a document of which the page shows only a part at first.
+var long = strings.Repeat("All 🦊 of this comes before.\n", 4000) + leave + strings.Repeat("All of this comes after.\n", 4000)
 
 // span is where part lies in whole, in code points.
 func span(whole, part string) (start, end int) {
@@ -44,14 +48,16 @@ type fake struct {
 	documents map[string]object // by id
 	polls     map[string]int
 	asked     []object      // bodies of chat requests
+	names     []string      // of the stores; vs_1, vs_2 …
 	hungUp    chan struct{} // one token for each answer whose client went away
 	busy      int           // uploads still to be refused with 503
 }
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{documents: map[string]object{}, polls: map[string]int{}, hungUp: make(chan struct{}, 8)}
+	f := &fake{documents: map[string]object{}, polls: map[string]int{}, hungUp: make(chan struct{}, 8), names: []string{"handbook", "empty"}}
 	f.documents["file-leave"] = object{"id": "file-leave", "filename": "people/leave.md", "status": "ready", "error": nil}
+	f.documents["file-long"] = object{"id": "file-long", "filename": "long.txt", "status": "ready", "error": nil}
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.HandleFunc("GET /v1/vector_stores", f.stores)
@@ -90,18 +96,24 @@ func write(w http.ResponseWriter, v any) {
 }
 
 func (f *fake) stores(w http.ResponseWriter, _ *http.Request) {
-	write(w, object{"object": "list", "has_more": false, "data": []object{
-		{"id": "vs_1", "object": "vector_store", "name": "handbook", "status": "completed"},
-		{"id": "vs_2", "object": "vector_store", "name": "empty", "status": "completed"},
-	}})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data := []object{}
+	for i, name := range f.names {
+		data = append(data, object{"id": fmt.Sprint("vs_", i+1), "object": "vector_store", "name": name, "status": "completed"})
+	}
+	write(w, object{"object": "list", "has_more": false, "data": data})
 }
 
 func (f *fake) models(w http.ResponseWriter, _ *http.Request) {
-	var data []object
-	for _, m := range []struct{ id, kind, store any }{
-		{"qwen:1.5b", "chat", nil}, {"bge-small", "embedding", nil}, {"qwen:1.5b@handbook", "answers", "vs_1"}, {"qwen:1.5b@empty", "answers", "vs_2"},
-	} {
-		data = append(data, object{"id": m.id, "object": "model", "owned_by": "groundwork", "created": 0, "groundwork": object{"kind": m.kind, "store": m.store}})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	model := func(id, kind string, store any) object {
+		return object{"id": id, "object": "model", "owned_by": "groundwork", "created": 0, "groundwork": object{"kind": kind, "store": store}}
+	}
+	data := []object{model("qwen:1.5b", "chat", nil), model("bge-small", "embedding", nil)}
+	for i, name := range f.names {
+		data = append(data, model("qwen:1.5b@"+name, "answers", fmt.Sprint("vs_", i+1)))
 	}
 	write(w, object{"object": "list", "data": data})
 }
@@ -117,8 +129,13 @@ func (f *fake) file(w http.ResponseWriter, r *http.Request) {
 	write(w, object{"id": doc["id"], "object": "file", "filename": doc["filename"]})
 }
 
+// text serves leave, for "file-long" in the middle of a long document.
 func (f *fake) text(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if r.PathValue("id") == "file-long" {
+		fmt.Fprint(w, long)
+		return
+	}
 	fmt.Fprint(w, leave)
 }
 
@@ -148,9 +165,13 @@ func (f *fake) upload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	head := r.MultipartForm.File["file"][0]
-	if r.FormValue("store") == "" {
+	store := r.FormValue("store")
+	if store == "" {
 		refuse(w, http.StatusBadRequest, "invalid_request", "The field store is missing. Name a store.")
 		return
+	}
+	if !strings.HasPrefix(store, "vs_") && !slices.Contains(f.names, store) {
+		f.names = append(f.names, store)
 	}
 	id := fmt.Sprintf("file-%d", len(f.documents))
 	f.documents[id] = object{"id": id, "filename": head.Filename, "status": "queued", "error": nil}

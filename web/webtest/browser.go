@@ -160,6 +160,12 @@ func Eval[T any](p *Page, expression string) T {
 	return out
 }
 
+// Script runs JavaScript statements.
+func (p *Page) Script(statements string) {
+	p.t.Helper()
+	Eval[bool](p, "(() => { "+statements+"; return true })()")
+}
+
 // Text is the text content of the first element that matches a CSS selector.
 func (p *Page) Text(selector string) string {
 	p.t.Helper()

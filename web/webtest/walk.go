@@ -76,10 +76,16 @@ func (p *Page) CheckCitation(baseURL string, n int) {
 	require.Equal(p.t, string(text[start:end]), shown, "the highlighted text is the document's from start to end")
 	quotes := Eval[[]string](p, "[...document.querySelectorAll('article:first-of-type .quotes q')].map((q) => q.textContent)")
 	require.Contains(p.t, quotes, shown)
-	require.True(p.t, Eval[bool](p, `(() => {
+	require.True(p.t, p.InView("#cited"), "the highlighted text is scrolled into view")
+}
+
+// InView reports whether the first line of an element of the reader can be seen.
+func (p *Page) InView(selector string) bool {
+	p.t.Helper()
+	return Eval[bool](p, fmt.Sprintf(`(() => {
 		const box = document.getElementById("reader-body").getBoundingClientRect();
-		const mark = document.getElementById("cited").getClientRects()[0];
-		return mark.top >= box.top - 1 && mark.top <= box.bottom })()`), "the highlighted text is scrolled into view")
+		const line = document.querySelector(%q).getClientRects()[0];
+		return line.top >= box.top - 1 && line.top <= box.bottom })()`, selector))
 }
 
 // documentText reads a document's text as the page does, without a key.

@@ -23,8 +23,9 @@ export class Turn {
     this.body = el("div", { class: "answer", "aria-busy": "true" });
     this.after = el("div", { class: "after" });
     this.sources = el("div", { class: "sources" });
+    this.foot = el("div");
     this.node = el("article", { "data-state": "waiting" },
-      el("h2", { class: "asked" }, question), this.status, this.body, this.after, this.sources);
+      el("h2", { class: "asked" }, question), this.status, this.body, this.after, this.sources, this.foot);
     say("Searching the documents.");
   }
 
@@ -71,7 +72,7 @@ export class Turn {
       this.checked();
     }
     this.listSources();
-    this.after.append(this.timings());
+    this.foot.append(this.timings());
   }
 
   settle(state) {
@@ -180,7 +181,8 @@ export class Turn {
       el("button", { type: "button", onclick: (e) => this.read(s, e.currentTarget) },
         !gw.abstained && el("span", { class: "n" }, String(s.index)),
         el("span", { class: "name" }, s.filename, cited.has(s.index) && el("span", { class: "small" }, " · cited"))),
-      el("span", { class: "small where" }, place(s))));
+      el("span", { class: "small where" }, place(s)),
+      s.text && el("span", { class: "small snippet" }, s.text.slice(0, 300))));
     this.sources.replaceChildren(
       el("h3", {}, gw.abstained ? "Nearest passages" : "Sources"), el("ol", {}, ...rows));
   }

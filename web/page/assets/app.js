@@ -97,8 +97,11 @@ $("ask-form").addEventListener("submit", (e) => {
   $("question").value = "";
   ask(question);
 });
-$("question").addEventListener("keydown", (e) => {
-  if (e.key !== "Enter" || e.shiftKey || e.isComposing) return;
+// Enter asks, Shift+Enter makes a new line.
+let shift = false;
+$("question").addEventListener("keydown", (e) => (shift = e.shiftKey));
+$("question").addEventListener("beforeinput", (e) => {
+  if (e.inputType !== "insertLineBreak" || shift) return;
   e.preventDefault();
   if (!$("ask").disabled) $("ask-form").requestSubmit();
 });
