@@ -8,10 +8,11 @@ type Question struct {
 	Sampling Sampling
 }
 
-// Delta is one piece of a streamed answer. The first carries the sources and
-// no text; every later one carries text.
+// Delta is one piece of a streamed answer. The first carries the sources, the
+// timings so far and no text; every later one carries text.
 type Delta struct {
 	Sources []Source
+	Timings []Timing
 	Text    string
 }
 

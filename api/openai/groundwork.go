@@ -17,7 +17,7 @@ type Groundwork struct {
 	Query       string             `json:"query"` // what was searched for
 	Sources     []Source           `json:"sources"`
 	Citations   []Citation         `json:"citations"`
-	Unsupported []Span             `json:"unsupported"`       // sentences of the answer that no passage supports
+	Unsupported [][2]int           `json:"unsupported"`       // sentences of the answer that no passage supports: start, end
 	Nearest     []Source           `json:"nearest,omitempty"` // of an abstention: passages that were found and not given to the model
 	Context     ContextUse         `json:"context"`
 	TimingsMs   map[string]float64 `json:"timings_ms"`
@@ -56,12 +56,6 @@ type Citation struct {
 	Heading     []string `json:"heading"`
 	Quote       string   `json:"quote"`
 	Verdict     string   `json:"verdict"` // supported, partly or unsupported
-}
-
-// Span is a part of the answer.
-type Span struct {
-	AnswerStart int `json:"answer_start"`
-	AnswerEnd   int `json:"answer_end"`
 }
 
 // ContextUse says what the model's window was used for, in tokens.

@@ -1,0 +1,115 @@
+package api
+
+import (
+	"time"
+
+	"groundwork/api/openai"
+	"groundwork/rag"
+)
+
+func toQuestion(id string, scope rag.Scope, q openai.Question) rag.Question {
+	messages := make([]rag.Message, len(q.Messages))
+	for i, m := range q.Messages {
+		messages[i] = rag.Message{Role: m.Role, Content: m.Content}
+	}
+	return rag.Question{ID: id, Scope: scope, Messages: messages, Sampling: rag.Sampling{
+		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Stop: q.Stop}}
+}
+
+func fromAnswer(a rag.Answer, base string) openai.Answer {
+	u := a.Usage
+	g := openai.Groundwork{
+		AnswerID: a.ID, Abstained: a.Abstained, Query: a.Query,
+		Sources: fromSources(a.Sources), Nearest: fromSources(a.Nearest), Unsupported: a.Unsupported,
+		Context: openai.ContextUse{Limit: a.Context.Limit, Budget: a.Context.Budget, PromptTokens: a.Context.PromptTokens},
+		Fingerprint: openai.Fingerprint{
+			Model: a.Fingerprint.Model, Adapter: openai.OrNull(a.Fingerprint.Adapter), Quantisation: openai.OrNull(a.Fingerprint.Quantisation),
+			Embedding: a.Fingerprint.Embedding, IndexGeneration: a.Fingerprint.IndexGeneration, Prompt: a.Fingerprint.Prompt, Code: a.Fingerprint.Code},
+		TimingsMs: map[string]float64{},
+	}
+	for _, d := range a.Context.Dropped {
+		g.Context.Dropped = append(g.Context.Dropped, openai.Dropped{ChunkID: d.ChunkID, Reason: d.Reason})
+	}
+	for _, t := range a.Timings {
+		g.TimingsMs[t.Stage] += t.Ms
+	}
+	for _, c := range a.Citations {
+		g.Citations = append(g.Citations, openai.Citation{Source: c.Source, AnswerStart: c.AnswerStart, AnswerEnd: c.AnswerEnd,
+			DocumentID: c.DocumentID, Start: c.Start, End: c.End, Page: openai.Page(c.Page), Heading: list(c.Heading), Quote: c.Quote, Verdict: string(c.Verdict)})
+	}
+	return openai.Answer{Text: a.Text, FinishReason: u.FinishReason, Usage: openai.NewUsage(u.PromptTokens, u.CachedTokens, u.CompletionTokens),
+		Groundwork: g, Base: base}
+}
+
+func fromSources(sources []rag.Source) []openai.Source {
+	out := make([]openai.Source, len(sources))
+	for i, s := range sources {
+		p := s.Passage
+		out[i] = openai.Source{Index: s.Index, DocumentID: p.DocumentID, Filename: p.Filename, ChunkID: p.ChunkID,
+			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Text: p.Text, Score: s.Score}
+	}
+	return out
+}
+
+// fromRanked numbers the passages that were not dropped.
+func fromRanked(ranked []rag.Ranked) []openai.Ranked {
+	out := make([]openai.Ranked, len(ranked))
+	rank := 0
+	for i, r := range ranked {
+		p := r.Passage
+		out[i] = openai.Ranked{DocumentID: p.DocumentID, Filename: p.Filename, ChunkID: p.ChunkID,
+			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Text: p.Text,
+			Score: r.Score, DenseRank: openai.Page(r.DenseRank), Dense: r.Dense, TextRank: openai.Page(r.TextRank), TextScore: r.Text,
+			Dropped: openai.OrNull(r.Dropped)}
+		if r.Dropped == "" {
+			rank++
+			out[i].Rank = new(rank)
+		}
+	}
+	return out
+}
+
+func fromStore(st rag.Store) openai.VectorStore {
+	return openai.NewVectorStore(openai.VectorStore{ID: st.ID, Name: st.Name, CreatedAt: unix(st.CreatedAt), LastActiveAt: unix(st.CreatedAt),
+		UsageBytes: st.Bytes, Metadata: st.Metadata, FileCounts: openai.FileCounts{
+			InProgress: st.Counts[rag.StateQueued] + st.Counts[rag.StateParsing] + st.Counts[rag.StateEmbedding],
+			Completed:  st.Counts[rag.StateReady], Failed: st.Counts[rag.StateFailed]}})
+}
+
+func fromDocument(d rag.Document) openai.Document {
+	doc := openai.Document{ID: d.ID, Store: d.StoreID, Filename: d.Path, Status: string(d.State), Error: openai.NewFileError(string(d.ErrorCode), d.Error),
+		Bytes: d.Bytes, MediaType: d.MediaType, SHA256: d.SHA256, Version: d.Version, LiveVersion: openai.Page(d.LiveVersion),
+		Chunks: d.Chunks, ChunksDone: d.ChunksDone, CreatedAt: unix(d.CreatedAt), UpdatedAt: unix(d.UpdatedAt)}
+	return openai.NewDocument(doc)
+}
+
+func fromUpload(d rag.Document) openai.Upload {
+	return openai.Upload{ID: openai.OrNull(d.ID), Filename: d.Path, Status: string(d.State), Error: openai.NewFileError(string(d.ErrorCode), d.Error)}
+}
+
+func fromFile(f rag.File) openai.File {
+	return openai.NewFile(openai.File{ID: f.ID, Bytes: f.Bytes, CreatedAt: unix(f.CreatedAt), Filename: f.Filename, Purpose: f.Purpose})
+}
+
+func deleted(id, kind string, r *rag.Receipt) openai.Deleted {
+	d := openai.Deleted{ID: id, Object: kind, Deleted: true}
+	if r != nil {
+		d.Receipt = &openai.Receipt{Chunks: r.Chunks, Vectors: r.Vectors, Blobs: r.Blobs, SHA256: r.SHA256, DeletedAt: unix(r.DeletedAt)}
+	}
+	return d
+}
+
+func list(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}
+
+// unix is t in seconds, 0 for the zero time.
+func unix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"groundwork/api/openai"
+	"groundwork/rag"
+)
+
+// storeOf is the store that ?store= names.
+func (s *Server) storeOf(c *gin.Context, v verb) (rag.Store, error) {
+	name := c.Query("store")
+	if name == "" {
+		return rag.Store{}, badParam("store", "store is missing. Add ?store= with a store's name or id; GET /v1/vector_stores lists them.")
+	}
+	return s.store(c.Request.Context(), caller(c), v, name)
+}
+
+func (s *Server) listDocuments(c *gin.Context) error {
+	st, err := s.storeOf(c, verbAsk)
+	if err != nil {
+		return err
+	}
+	page, err := pageOf(c.Request.URL.Query(), 100, 100)
+	if err != nil {
+		return err
+	}
+	page.State = rag.State(c.Query("status"))
+	if page.State != "" && !known(page.State) {
+		return badParam("status", "status must be queued, parsing, embedding, ready or failed.")
+	}
+	docs, more, err := s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
+	if err != nil {
+		return err
+	}
+	data := make([]openai.Document, len(docs))
+	for i, d := range docs {
+		data[i] = fromDocument(d)
+	}
+	s.reply(c, http.StatusOK, openai.NewList(data, more, func(d openai.Document) string { return d.ID }))
+	return nil
+}
+
+func known(state rag.State) bool {
+	switch state {
+	case rag.StateQueued, rag.StateParsing, rag.StateEmbedding, rag.StateReady, rag.StateFailed:
+		return true
+	}
+	return false
+}
+
+func (s *Server) getDocument(c *gin.Context) error {
+	st, err := s.storeOf(c, verbAsk)
+	if err != nil {
+		return err
+	}
+	doc, err := s.Documents.Document(c.Request.Context(), scopeOf(st), c.Param("id"))
+	if err != nil {
+		return noDocument(err, c.Param("id"))
+	}
+	s.reply(c, http.StatusOK, fromDocument(doc))
+	return nil
+}
+
+func (s *Server) deleteDocument(c *gin.Context) error {
+	st, err := s.storeOf(c, verbWrite)
+	if err != nil {
+		return err
+	}
+	receipt, err := s.Uploader.Remove(c.Request.Context(), scopeOf(st), c.Param("id"))
+	if err != nil {
+		return noDocument(err, c.Param("id"))
+	}
+	s.reply(c, http.StatusOK, deleted(c.Param("id"), "document.deleted", &receipt))
+	return nil
+}
+
+// openDocument sends a browser to the web page, which asks for the key, fetches
+// the text and marks the span.
+func (s *Server) openDocument(c *gin.Context) {
+	fragment := url.Values{"doc": {c.Param("id")}}
+	for _, name := range []string{"start", "end"} {
+		if v := c.Query(name); v != "" {
+			fragment.Set(name, v)
+		}
+	}
+	c.Redirect(http.StatusFound, "/#"+fragment.Encode())
+}

@@ -1,0 +1,70 @@
+package api
+
+import "github.com/gin-gonic/gin"
+
+// routes is the whole interface. `to` authorizes the caller's key for the verb,
+// runs the handler and writes its error; handlers that touch one store or file
+// authorize that too.
+func (s *Server) routes(r *gin.Engine) {
+	r.HandleMethodNotAllowed = true
+	r.RedirectTrailingSlash = false
+	r.UseRawPath, r.UnescapePathValues = true, true
+	r.Use(s.record, s.recovered, secure)
+	r.NoRoute(s.noRoute)
+	r.NoMethod(s.noMethod)
+
+	r.GET("/", s.page)
+	r.GET("/assets/*path", s.page)
+	r.GET("/documents/:id", s.openDocument)
+	r.GET("/openapi.json", s.spec)
+	r.GET("/healthz", s.healthz)
+	r.GET("/readyz", s.readyz)
+	r.GET("/metrics", s.metrics)
+
+	v1 := r.Group("/v1", s.authenticate)
+
+	v1.POST("/chat/completions", s.to(verbAsk, s.chat))
+	v1.POST("/embeddings", s.to(verbAsk, s.embeddings))
+	v1.GET("/models", s.to(verbAsk, s.listModels))
+	v1.GET("/models/*model", s.to(verbAsk, s.getModel))
+	v1.POST("/search", s.to(verbAsk, s.search))
+
+	v1.POST("/documents", s.to(verbWrite, s.uploadDocuments))
+	v1.GET("/documents", s.to(verbAsk, s.listDocuments))
+	v1.GET("/documents/:id", s.to(verbAsk, s.getDocument))
+	v1.DELETE("/documents/:id", s.to(verbWrite, s.deleteDocument))
+
+	v1.POST("/files", s.to(verbWrite, s.uploadFile))
+	v1.GET("/files", s.to(verbAsk, s.listFiles))
+	v1.GET("/files/:id", s.to(verbAsk, s.getFile))
+	v1.DELETE("/files/:id", s.to(verbWrite, s.deleteFile))
+	v1.GET("/files/:id/content", s.to(verbAsk, s.fileContent))
+	v1.GET("/files/:id/text", s.to(verbAsk, s.fileText))
+
+	v1.POST("/vector_stores", s.to(verbWrite, s.createStore))
+	v1.GET("/vector_stores", s.to(verbAsk, s.listStores))
+	v1.GET("/vector_stores/:id", s.to(verbAsk, s.getStore))
+	v1.POST("/vector_stores/:id", s.to(verbWrite, s.updateStore))
+	v1.DELETE("/vector_stores/:id", s.to(verbWrite, s.deleteStore))
+	v1.POST("/vector_stores/:id/search", s.to(verbAsk, s.searchStore))
+	v1.POST("/vector_stores/:id/files", s.to(verbWrite, s.attachFile))
+	v1.GET("/vector_stores/:id/files", s.to(verbAsk, s.listStoreFiles))
+	v1.GET("/vector_stores/:id/files/:file_id", s.to(verbAsk, s.getStoreFile))
+	v1.DELETE("/vector_stores/:id/files/:file_id", s.to(verbWrite, s.detachFile))
+}
+
+// endpoint is a handler: it decodes, calls once, encodes, or returns an error
+// before it has written anything.
+type endpoint func(c *gin.Context) error
+
+func (s *Server) to(v verb, h endpoint) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		err := authorize(caller(c), v, object{})
+		if err == nil {
+			err = h(c)
+		}
+		if err != nil {
+			s.fail(c, err)
+		}
+	}
+}

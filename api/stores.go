@@ -1,0 +1,244 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode"
+
+	"github.com/gin-gonic/gin"
+
+	"groundwork/api/openai"
+	"groundwork/rag"
+)
+
+// checkStoreName keeps names apart from ids and usable in MODEL@STORE.
+func checkStoreName(name string) error {
+	switch {
+	case name == "" || name != strings.TrimSpace(name):
+		return badParam("name", "A store's name must not be empty, nor begin or end with a space.")
+	case len(name) > 255 || strings.ContainsFunc(name, unicode.IsControl):
+		return badParam("name", "A store's name is at most 255 bytes long and has no control characters. Choose another.")
+	case strings.HasPrefix(name, "vs_"):
+		return badParam("name", "Names that begin with vs_ are kept for ids. Choose another.")
+	}
+	return nil
+}
+
+func (s *Server) createStore(c *gin.Context) error {
+	ctx, p := c.Request.Context(), caller(c)
+	fields, _, err := s.body(c)
+	if err != nil {
+		return err
+	}
+	r, bad := openai.ToStore(fields, true)
+	if bad != nil {
+		return refuse(bad)
+	}
+	name, err := s.newName(p, r)
+	if err != nil {
+		return err
+	}
+	for _, id := range r.FileIDs {
+		if _, err := s.file(ctx, p, verbWrite, id); err != nil {
+			return err
+		}
+	}
+	st, err := s.Stores.CreateStore(ctx, p.Tenant, name, r.Metadata)
+	if err != nil {
+		return err
+	}
+	for _, id := range r.FileIDs {
+		if _, err := s.Uploader.Attach(ctx, scopeOf(st), id); err != nil {
+			return err
+		}
+	}
+	if len(r.FileIDs) > 0 {
+		if st, err = s.Stores.Store(ctx, p.Tenant, st.ID); err != nil {
+			return err
+		}
+	}
+	s.reply(c, http.StatusOK, fromStore(st))
+	return nil
+}
+
+// newName is the name to create a store under; a key that is limited to stores
+// may make only those it names.
+func (s *Server) newName(p rag.Principal, r openai.StoreRequest) (string, error) {
+	name := ""
+	if r.Name != nil && *r.Name != "" {
+		name = *r.Name
+		if err := checkStoreName(name); err != nil {
+			return "", err
+		}
+	}
+	if !mayMake(p, name) {
+		return "", authorize(p, verbWrite, object{tenant: true})
+	}
+	return name, nil
+}
+
+func (s *Server) listStores(c *gin.Context) error {
+	page, err := pageOf(c.Request.URL.Query(), 100, 20)
+	if err != nil {
+		return err
+	}
+	ctx, p := c.Request.Context(), caller(c)
+	stores, more, err := collect(page, func(st rag.Store) string { return st.ID },
+		func(page rag.Page) ([]rag.Store, bool, error) { return s.Stores.Stores(ctx, p.Tenant, page) },
+		func(st rag.Store) (bool, error) { return authorize(p, verbAsk, object{store: &st}) == nil, nil })
+	if err != nil {
+		return err
+	}
+	data := make([]openai.VectorStore, len(stores))
+	for i, st := range stores {
+		data[i] = fromStore(st)
+	}
+	s.reply(c, http.StatusOK, openai.NewList(data, more, func(v openai.VectorStore) string { return v.ID }))
+	return nil
+}
+
+func (s *Server) getStore(c *gin.Context) error {
+	st, err := s.store(c.Request.Context(), caller(c), verbAsk, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	s.reply(c, http.StatusOK, fromStore(st))
+	return nil
+}
+
+func (s *Server) updateStore(c *gin.Context) error {
+	ctx, p := c.Request.Context(), caller(c)
+	fields, _, err := s.body(c)
+	if err != nil {
+		return err
+	}
+	r, bad := openai.ToStore(fields, false)
+	if bad != nil {
+		return refuse(bad)
+	}
+	st, err := s.store(ctx, p, verbWrite, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if r.Name != nil {
+		if err := checkStoreName(*r.Name); err != nil {
+			return err
+		}
+		if renamed := (rag.Store{ID: st.ID, Tenant: st.Tenant, Name: *r.Name}); !reaches(p, renamed) {
+			return authorize(p, verbWrite, object{tenant: true})
+		}
+	}
+	if st, err = s.Stores.UpdateStore(ctx, p.Tenant, st.ID, r.Name, r.Metadata); err != nil {
+		return err
+	}
+	s.reply(c, http.StatusOK, fromStore(st))
+	return nil
+}
+
+func (s *Server) deleteStore(c *gin.Context) error {
+	ctx := c.Request.Context()
+	st, err := s.store(ctx, caller(c), verbWrite, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if err := s.Uploader.RemoveStore(ctx, scopeOf(st)); err != nil {
+		return err
+	}
+	s.reply(c, http.StatusOK, deleted(st.ID, "vector_store.deleted", nil))
+	return nil
+}
+
+func (s *Server) attachFile(c *gin.Context) error {
+	ctx, p := c.Request.Context(), caller(c)
+	fields, _, err := s.body(c)
+	if err != nil {
+		return err
+	}
+	id, bad := openai.ToAttach(fields)
+	if bad != nil {
+		return refuse(bad)
+	}
+	st, err := s.store(ctx, p, verbWrite, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	if _, err := s.file(ctx, p, verbWrite, id); err != nil {
+		return err
+	}
+	doc, err := s.Uploader.Attach(ctx, scopeOf(st), id)
+	if err != nil {
+		return err
+	}
+	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(doc)))
+	return nil
+}
+
+func (s *Server) listStoreFiles(c *gin.Context) error {
+	st, err := s.store(c.Request.Context(), caller(c), verbAsk, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	page, err := pageOf(c.Request.URL.Query(), 100, 20)
+	if err != nil {
+		return err
+	}
+	filter := c.Query("filter")
+	switch filter {
+	case "", "in_progress", "completed", "failed", "cancelled":
+	default:
+		return badParam("filter", "filter must be in_progress, completed, failed or cancelled.")
+	}
+	docs, more, err := collect(page, func(d rag.Document) string { return d.ID },
+		func(page rag.Page) ([]rag.Document, bool, error) {
+			return s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
+		},
+		func(d rag.Document) (bool, error) {
+			return filter == "" || openai.FileStatus(string(d.State)) == filter, nil
+		})
+	if err != nil {
+		return err
+	}
+	data := make([]openai.StoreFile, len(docs))
+	for i, d := range docs {
+		data[i] = openai.FromDocument(fromDocument(d))
+	}
+	s.reply(c, http.StatusOK, openai.NewList(data, more, func(f openai.StoreFile) string { return f.ID }))
+	return nil
+}
+
+func (s *Server) getStoreFile(c *gin.Context) error {
+	ctx := c.Request.Context()
+	st, err := s.store(ctx, caller(c), verbAsk, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	doc, err := s.Documents.Document(ctx, scopeOf(st), c.Param("file_id"))
+	if err != nil {
+		return noDocument(err, c.Param("file_id"))
+	}
+	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(doc)))
+	return nil
+}
+
+func (s *Server) detachFile(c *gin.Context) error {
+	ctx := c.Request.Context()
+	st, err := s.store(ctx, caller(c), verbWrite, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	receipt, err := s.Uploader.Remove(ctx, scopeOf(st), c.Param("file_id"))
+	if err != nil {
+		return noDocument(err, c.Param("file_id"))
+	}
+	s.reply(c, http.StatusOK, deleted(c.Param("file_id"), "vector_store.file.deleted", &receipt))
+	return nil
+}
+
+// noDocument words a missing document alike everywhere.
+func noDocument(err error, id string) error {
+	if rag.CodeOf(err) != rag.CodeNotFound {
+		return err
+	}
+	return rag.Fail(rag.CodeNotFound, fmt.Sprintf("There is no document %q in this store. GET /v1/documents?store=… lists them.", clip(id)))
+}
