@@ -1,0 +1,170 @@
+// Package eval scores retrieval and answers against questions whose answers
+// are known: pure functions over a question set and what came back.
+package eval
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Question is one line of a question set (JSONL).
+type Question struct {
+	ID          string   `json:"id"`
+	Question    string   `json:"question"`
+	Answer      string   `json:"answer"` // expected, in words
+	Gold        []Gold   `json:"gold"`   // empty: the documents do not answer it
+	Type        string   `json:"type"`
+	MustContain []string `json:"must_contain"` // each must occur in a right answer, ignoring case; a|b means either
+}
+
+// Gold is a passage that answers a question: an exact quote of a document.
+type Gold struct {
+	Path  string `json:"path"`
+	Quote string `json:"quote"`
+}
+
+// Answerable reports whether the documents answer the question.
+func (q Question) Answerable() bool { return len(q.Gold) > 0 }
+
+// Read reads a question set, one JSON object a line. Errors name the line.
+func Read(r io.Reader) ([]Question, error) {
+	var out []Question
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		if strings.TrimSpace(lines.Text()) == "" {
+			continue
+		}
+		var q Question
+		if err := json.Unmarshal(lines.Bytes(), &q); err != nil {
+			return nil, fmt.Errorf("line %d of the questions: %w", n, err)
+		}
+		if q.ID == "" || q.Question == "" {
+			return nil, fmt.Errorf("line %d of the questions: id and question must not be empty", n)
+		}
+		out = append(out, q)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read the questions: %w", err)
+	}
+	return out, nil
+}
+
+// Passage is what was retrieved: text of a document.
+type Passage struct{ Path, Text string }
+
+// Found tells which of q's gold quotes are in passages, white space made one
+// space on both sides. A gold path matches a passage's path or an ending of it
+// (documents may have been taken in from a folder above or below).
+func Found(q Question, passages []Passage) []bool {
+	out := make([]bool, len(q.Gold))
+	for i, g := range q.Gold {
+		quote := squeeze(g.Quote)
+		for _, p := range passages {
+			if samePath(g.Path, p.Path) && strings.Contains(squeeze(p.Text), quote) {
+				out[i] = true
+			}
+		}
+	}
+	return out
+}
+
+func samePath(a, b string) bool {
+	return a == b || strings.HasSuffix(a, "/"+b) || strings.HasSuffix(b, "/"+a)
+}
+
+func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// Right reports whether an answer holds everything that it must.
+func Right(q Question, answer string) bool {
+	answer = strings.ToLower(squeeze(answer))
+	for _, must := range q.MustContain {
+		if !anyOf(answer, strings.Split(must, "|")) {
+			return false
+		}
+	}
+	return true
+}
+
+func anyOf(answer string, choices []string) bool {
+	for _, c := range choices {
+		if strings.Contains(answer, strings.ToLower(squeeze(c))) {
+			return true
+		}
+	}
+	return false
+}
+
+// Outcome is one question's result.
+type Outcome struct {
+	ID        string  `json:"id"`
+	Type      string  `json:"type"`
+	Question  string  `json:"question"`
+	Expected  string  `json:"expected"`
+	Answer    string  `json:"answer,omitempty"`
+	Known     bool    `json:"answerable"`
+	Hit       bool    `json:"hit"`    // any gold quote was retrieved
+	Recall    bool    `json:"recall"` // all of them
+	Right     bool    `json:"right"`
+	Refused   bool    `json:"refused"`
+	Cited     bool    `json:"cited"`
+	Verbatim  bool    `json:"verbatim"` // every citation is the document's text at its offsets
+	FirstMs   float64 `json:"first_token_ms,omitempty"`
+	PromptTok int     `json:"prompt_tokens,omitempty"`
+}
+
+// Share is a count of a count.
+type Share struct {
+	N  int `json:"n"`
+	Of int `json:"of"`
+}
+
+// Percent is 0 when nothing was counted.
+func (s Share) Percent() float64 {
+	if s.Of == 0 {
+		return 0
+	}
+	return 100 * float64(s.N) / float64(s.Of)
+}
+
+func (s Share) String() string { return fmt.Sprintf("%5.1f %% (%d of %d)", s.Percent(), s.N, s.Of) }
+
+// Summary adds outcomes up.
+type Summary struct {
+	Hit            Share `json:"hit"`             // of the answerable
+	Recall         Share `json:"recall"`          // of the answerable
+	Right          Share `json:"right"`           // of the answerable
+	WronglyRefused Share `json:"wrongly_refused"` // of the answerable
+	RightlyRefused Share `json:"rightly_refused"` // of the unanswerable
+	Cited          Share `json:"cited"`           // of the answers that are no refusals
+	Verbatim       Share `json:"verbatim"`        // likewise
+}
+
+// Summarise counts.
+func Summarise(outcomes []Outcome) Summary {
+	var s Summary
+	count := func(share *Share, hit bool) {
+		share.Of++
+		if hit {
+			share.N++
+		}
+	}
+	for _, o := range outcomes {
+		if o.Known {
+			count(&s.Hit, o.Hit)
+			count(&s.Recall, o.Recall)
+			count(&s.Right, o.Right && !o.Refused)
+			count(&s.WronglyRefused, o.Refused)
+		} else {
+			count(&s.RightlyRefused, o.Refused)
+		}
+		if !o.Refused {
+			count(&s.Cited, o.Cited)
+			count(&s.Verbatim, o.Verbatim)
+		}
+	}
+	return s
+}
