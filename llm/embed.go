@@ -217,11 +217,12 @@ func inOrder(raw []byte, want int) ([]byte, error) {
 		return nil, fmt.Errorf("%d vectors for %d texts", len(reply.Data), want)
 	}
 	sorted, seen := true, make([]bool, want)
-	for i, d := range reply.Data {
-		at := i
-		if d.Index != nil {
-			at = *d.Index
+	for i := range reply.Data {
+		d := &reply.Data[i]
+		if d.Index == nil {
+			d.Index = &i
 		}
+		at := *d.Index
 		if at < 0 || at >= want || seen[at] {
 			return nil, fmt.Errorf("vector index %d for %d texts", at, want)
 		}

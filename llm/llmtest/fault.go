@@ -130,11 +130,12 @@ func (s *Server) faulty(w http.ResponseWriter, r *http.Request, req Request) boo
 	return true
 }
 
-// hungUp reports a generation whose client left; a closing server is no client that left.
+// hungUp reports a generation whose client left. When it is the server that is
+// closing, the connection is dropped, so that no reply looks complete.
 func (s *Server) hungUp(r *http.Request, req Request) {
 	select {
 	case <-s.done:
-		return
+		panic(http.ErrAbortHandler)
 	default:
 	}
 	if r.Context().Err() == nil || !isGeneration(req.Path) {

@@ -118,6 +118,7 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, req Request)
 	switch fault.Kind {
 	case HangMid:
 		s.hang(r.Context())
+		s.hungUp(r, req)
 		return
 	case ResetMid, CutMid:
 		_, _ = w.Write([]byte(`{"object":"list","data":[{"embedding":[0.1,`))
