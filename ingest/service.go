@@ -1,0 +1,199 @@
+package ingest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"groundwork/rag"
+)
+
+// Parse turns a file into text. The name helps where the content does not say
+// what it is. Errors with one of the permanent codes (rag.CodeUnsupportedFile
+// and those after it, rag.CodeTooLarge) fail the document at once.
+type Parse func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (Text, error)
+
+// Split cuts a text into spans, counting tokens with count. A text without
+// words gives no spans.
+type Split func(t Text, path string, count func(texts []string) ([]int, error)) ([]Span, error)
+
+// Span is one chunk as Split sees it. Start and End are byte offsets into
+// Text.Body on rune boundaries; spans are in order and do not overlap.
+type Span struct {
+	Start, End int
+	Page       int // from 1; 0 without pages
+	Heading    []string
+	Header     string
+}
+
+// Limits bound what is taken in.
+type Limits struct {
+	MaxFile  int64 // bytes of one upload
+	Batch    int   // chunks in one embed job
+	Attempts int   // returned errors until a document is failed
+}
+
+// Service is the way of a document. Fill in every field but Log, then use it
+// from any number of goroutines.
+type Service struct {
+	Library   Library
+	Publisher Publisher
+	Catalog   Catalog
+	Trash     Trash
+	Files     Files
+	Index     Index
+	Embedder  Embedder
+	Parse     Parse
+	Split     Split
+	Analyze   rag.Analyze
+	Limits    Limits
+	Log       *slog.Logger // nil: discard
+
+	// blobs keeps a content from being deleted between its Put and the row
+	// that refers to it.
+	blobs sync.RWMutex
+	// sweeping keeps a removal from cleaning the index twice, the second time
+	// after the same file was attached again.
+	sweeping sync.Mutex
+	changes  signal
+}
+
+func (s *Service) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+// Upload stores a document under a path of a store: durable when it returns.
+// The path is cleaned; one that leads out of the store is refused.
+func (s *Service) Upload(ctx context.Context, scope rag.Scope, path, mediaType string, body io.Reader) (rag.Document, error) {
+	path, err := CleanPath(path)
+	if err != nil {
+		return rag.Document{}, err
+	}
+	sum, size, err := s.put(ctx, scope.Tenant, body)
+	if err != nil {
+		return rag.Document{}, err
+	}
+	var doc rag.Document
+	err = s.refer(ctx, sum, func() error {
+		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: path,
+			SHA256: sum, Bytes: size, MediaType: mediaType})
+		return err
+	})
+	return doc, err
+}
+
+// AddFile stores a file that belongs to no store yet.
+func (s *Service) AddFile(ctx context.Context, tenant, filename, purpose string, body io.Reader) (rag.File, error) {
+	filename, err := CleanPath(filename)
+	if err != nil {
+		return rag.File{}, err
+	}
+	sum, size, err := s.put(ctx, tenant, body)
+	if err != nil {
+		return rag.File{}, err
+	}
+	var file rag.File
+	err = s.refer(ctx, sum, func() error {
+		file, err = s.Catalog.AddFile(ctx, rag.File{Tenant: tenant, Filename: filename, Purpose: purpose, SHA256: sum, Bytes: size})
+		return err
+	})
+	return file, err
+}
+
+// Attach enqueues an existing file for a store.
+func (s *Service) Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error) {
+	if _, err := s.Catalog.File(ctx, scope.Tenant, fileID); err != nil {
+		return rag.Document{}, err
+	}
+	doc, _, err := s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, FileID: fileID})
+	return doc, err
+}
+
+// put stores bytes, after looking whether they would be taken.
+func (s *Service) put(ctx context.Context, tenant string, body io.Reader) (sum string, size int64, err error) {
+	if err := s.Catalog.Admit(ctx, tenant); err != nil {
+		return "", 0, err
+	}
+	body, empty, err := peek(body)
+	if err != nil {
+		return "", 0, err
+	}
+	if empty {
+		return "", 0, rag.Fail(rag.CodeEmptyFile, "the file is empty; upload one that holds text")
+	}
+	return s.Files.Put(ctx, body, s.Limits.MaxFile)
+}
+
+// refer runs add, which makes a row that refers to a content just put. When it
+// fails, the content goes again unless something else refers to it.
+func (s *Service) refer(ctx context.Context, sum string, add func() error) error {
+	err := func() error {
+		s.blobs.RLock()
+		defer s.blobs.RUnlock()
+		content, err := s.Files.Open(ctx, sum)
+		if rag.CodeOf(err) == rag.CodeNotFound { // deleted with its last document since it was put
+			return &rag.Error{Code: rag.CodeBusy, RetryAfter: time.Second, Err: err,
+				Message: "the same file was just being deleted; send it again"}
+		}
+		if err != nil {
+			return err
+		}
+		if err := content.Close(); err != nil {
+			return err
+		}
+		return add()
+	}()
+	if err != nil {
+		if _, dropErr := s.drop(context.WithoutCancel(ctx), []string{sum}); dropErr != nil {
+			s.log().Error("an unused file stays until the next start", "sha256", sum, "error", dropErr)
+		}
+	}
+	return err
+}
+
+// drop deletes those contents that nothing refers to and says how many went.
+func (s *Service) drop(ctx context.Context, sums []string) (n int, err error) {
+	if len(sums) == 0 {
+		return 0, nil
+	}
+	s.blobs.Lock()
+	defer s.blobs.Unlock()
+	free, err := s.Catalog.Unreferenced(ctx, sums)
+	if err != nil {
+		return 0, err
+	}
+	for _, sum := range free {
+		if err := s.Files.Delete(ctx, sum); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// Recover deletes the contents that an interrupted upload or deletion left. It
+// is run once after the start, beside everything else.
+func (s *Service) Recover(ctx context.Context) error {
+	const batch = 200
+	var some []string
+	flush := func() error {
+		_, err := s.drop(ctx, some)
+		some = some[:0]
+		return err
+	}
+	err := s.Files.List(ctx, func(sum string) error {
+		if some = append(some, sum); len(some) < batch {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}

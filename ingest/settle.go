@@ -1,0 +1,131 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"groundwork/rag"
+)
+
+const (
+	// snooze is how long a job waits for a model server that is down and does not say how long.
+	snooze = 3 * time.Second
+	// maxStarts is how often a job may start without ever returning: then it is
+	// taken for the one that kills the process.
+	maxStarts = 50
+	// lastWords is the time to record a failure after the job's own has run out.
+	lastWords = 10 * time.Second
+)
+
+// permanent are the codes that no second try changes.
+var permanent = map[rag.Code]bool{
+	rag.CodeUnsupportedFile: true, rag.CodeInvalidFile: true, rag.CodeEmptyFile: true, rag.CodeEncrypted: true,
+	rag.CodeNoText: true, rag.CodeParseLimit: true, rag.CodeTooLarge: true,
+}
+
+// step runs one step of a version and turns its result into River's instructions.
+func (s *Service) step(ctx context.Context, job *rivertype.JobRow, ref Ref, f func(context.Context, Ref) error) error {
+	if job.Attempt > maxStarts {
+		return s.settle(ctx, job, ref, rag.Fail(rag.CodeInvalidFile,
+			"the server ended every time it processed this document; check the file and the server's log"))
+	}
+	if n := errorsOf(job); n >= s.Limits.Attempts { // the last one was a panic, which nobody could settle
+		return s.settle(ctx, job, ref, fmt.Errorf("%d attempts failed", n))
+	}
+	return s.settle(ctx, job, ref, f(ctx, ref))
+}
+
+// settle: nil is done; stale and done versions end quietly; a model server that
+// is away costs time only; other errors count, and the last one fails the document.
+func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, ref Ref, err error) error {
+	switch code := rag.CodeOf(err); {
+	case err == nil, errors.Is(err, ErrDone):
+		return nil
+	case errors.Is(err, ErrStale):
+		return s.discard(ctx, ref)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled // the server stops; River keeps the job as it was
+	case code == rag.CodeUnavailable || code == rag.CodeBusy:
+		return river.JobSnooze(patience(err))
+	case permanent[code] || errorsOf(job)+1 >= s.Limits.Attempts:
+		return s.fail(ctx, job, ref, err)
+	default:
+		s.log().Warn("a job failed; it is tried again", "job", job.Kind, "document", ref.DocumentID, "version", ref.Version, "error", err)
+		return err
+	}
+}
+
+// fail shows the document as failed and stops the job.
+func (s *Service) fail(ctx context.Context, job *rivertype.JobRow, ref Ref, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	code, message := verdict(cause)
+	switch err := s.Publisher.Fail(ctx, ref, code, message); {
+	case errors.Is(err, ErrDone):
+		return nil
+	case err != nil && !errors.Is(err, ErrStale):
+		return err
+	}
+	if err := s.discard(ctx, ref); err != nil {
+		return err
+	}
+	s.changes.fire()
+	s.log().Warn("document failed", "job", job.Kind, "document", ref.DocumentID, "version", ref.Version, "code", code, "error", cause)
+	return river.JobCancel(cause)
+}
+
+// verdict is what the document's row says about the cause.
+func verdict(cause error) (rag.Code, string) {
+	var known *rag.Error
+	if errors.As(cause, &known) && known.Code != rag.CodeInternal {
+		return known.Code, known.Message
+	}
+	return rag.CodeInternal, "the document could not be processed; upload it again, and look at the server's log if it fails again"
+}
+
+// ofModel marks an error of the embedding model as such; one that says "later" stays as it is.
+func ofModel(err error) error {
+	code := rag.CodeOf(err)
+	if err == nil || code == rag.CodeUnavailable || code == rag.CodeBusy {
+		return err
+	}
+	message := "the embedding model could not process the document; check the model server, then upload it again"
+	var known *rag.Error
+	if errors.As(err, &known) && code != rag.CodeInternal {
+		message = known.Message
+	}
+	return &rag.Error{Code: rag.CodeEmbedding, Message: message, Err: err}
+}
+
+// discard takes what a version that will never be searchable left in the index.
+func (s *Service) discard(ctx context.Context, ref Ref) error {
+	if err := s.Index.Discard(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
+		return fmt.Errorf("discard version %d: %w", ref.Version, err)
+	}
+	return nil
+}
+
+// errorsOf counts the errors that a job returned; the death of a worker is none.
+func errorsOf(job *rivertype.JobRow) int {
+	n := 0
+	for _, e := range job.Errors {
+		if !rescued(e.Error) {
+			n++
+		}
+	}
+	return n
+}
+
+// patience is how long to wait for a model server.
+func patience(err error) time.Duration {
+	var known *rag.Error
+	if errors.As(err, &known) && known.RetryAfter > 0 {
+		return min(known.RetryAfter, time.Minute)
+	}
+	return snooze
+}

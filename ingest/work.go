@@ -1,0 +1,165 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"groundwork/rag"
+)
+
+// Register adds the four kinds of jobs.
+func (s *Service) Register(workers *river.Workers) {
+	river.AddWorker(workers, &worker[ParseArgs]{work: func(ctx context.Context, job *river.Job[ParseArgs]) error {
+		return s.step(ctx, job.JobRow, job.Args.Ref, s.parse)
+	}})
+	river.AddWorker(workers, &worker[EmbedArgs]{work: func(ctx context.Context, job *river.Job[EmbedArgs]) error {
+		return s.step(ctx, job.JobRow, job.Args.Ref, func(ctx context.Context, ref Ref) error {
+			return s.embed(ctx, ref, job.Args.From, job.Args.To)
+		})
+	}})
+	river.AddWorker(workers, &worker[PublishArgs]{work: func(ctx context.Context, job *river.Job[PublishArgs]) error {
+		return s.step(ctx, job.JobRow, job.Args.Ref, s.publish)
+	}})
+	river.AddWorker(workers, &worker[SweepArgs]{work: func(ctx context.Context, job *river.Job[SweepArgs]) error {
+		return s.sweepJob(ctx, job.Args)
+	}})
+}
+
+// worker is a River worker made of a function.
+type worker[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	work func(ctx context.Context, job *river.Job[T]) error
+}
+
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.work(ctx, job) }
+
+// NextRetry is soon after the first error, and at most 5 minutes away.
+func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
+	return time.Now().Add(backoff(len(job.Errors)))
+}
+
+// backoff after n earlier errors: 1 s, 4 s, 16 s … 5 minutes.
+func backoff(n int) time.Duration {
+	return min(time.Second<<min(2*n, 16), 5*time.Minute)
+}
+
+// parse turns the file into text and chunks.
+func (s *Service) parse(ctx context.Context, ref Ref) error {
+	doc, err := s.Library.Start(ctx, ref)
+	if err != nil {
+		return err
+	}
+	// Chunking counts tokens: without the model server the parser would run in vain, again and again.
+	count := func(texts []string) ([]int, error) {
+		n, err := s.Embedder.CountTokens(ctx, texts)
+		return n, ofModel(err)
+	}
+	if _, err := count([]string{doc.Path}); err != nil {
+		return err
+	}
+	text, err := s.read(ctx, doc)
+	if err != nil {
+		return err
+	}
+	spans, err := s.Split(text, doc.Path, count)
+	if err != nil {
+		return fmt.Errorf("cut into chunks: %w", err)
+	}
+	if len(spans) == 0 {
+		return noText(text)
+	}
+	chunks, err := toChunks(ref, text.Body, spans)
+	if err != nil {
+		return err
+	}
+	return s.Library.SaveText(ctx, ref, text.Body, chunks, s.Limits.Batch)
+}
+
+func (s *Service) read(ctx context.Context, doc rag.Document) (text Text, err error) {
+	file, err := s.Files.Open(ctx, doc.SHA256)
+	if err != nil {
+		return Text{}, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return s.Parse(ctx, doc.Path, doc.MediaType, file)
+}
+
+// noText is why a document without chunks fails: one with pages is a scan.
+func noText(t Text) error {
+	for _, m := range t.Marks {
+		if m.Kind == MarkPage {
+			return rag.Fail(rag.CodeNoText, "the document has pages but no text, as a scan has; run text recognition (OCR) on it and upload the result")
+		}
+	}
+	return rag.Fail(rag.CodeEmptyFile, "the document holds no text; upload one that does")
+}
+
+// embed indexes one batch of chunks.
+func (s *Service) embed(ctx context.Context, ref Ref, from, to int) error {
+	chunks, err := s.Library.Chunks(ctx, ref, from, to)
+	if err != nil {
+		return err
+	}
+	texts := make([]string, len(chunks))
+	for i, c := range chunks {
+		texts[i] = c.searchable()
+	}
+	vectors, err := s.Embedder.EmbedPassages(ctx, texts)
+	if err != nil {
+		return ofModel(err)
+	}
+	if len(vectors) != len(chunks) {
+		return ofModel(fmt.Errorf("%d vectors came for %d chunks", len(vectors), len(chunks)))
+	}
+	entries := make([]Entry, len(chunks))
+	for i, c := range chunks {
+		entries[i] = Entry{ChunkID: c.ID, DocumentID: ref.DocumentID, Version: ref.Version, Vector: vectors[i], Terms: s.Analyze(texts[i])}
+	}
+	if err := s.Index.Upsert(ctx, ref.Scope(), entries); err != nil {
+		return err
+	}
+	return s.Library.Embedded(ctx, ref, from, to)
+}
+
+// publish flips the pointer: index first, so that what the library calls ready can be found.
+func (s *Service) publish(ctx context.Context, ref Ref) error {
+	if err := s.Publisher.Complete(ctx, ref); err != nil {
+		return err
+	}
+	if err := s.Index.Publish(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
+		return err
+	}
+	orphans, err := s.Publisher.Ready(ctx, ref)
+	if err != nil {
+		return err
+	}
+	s.changes.fire()
+	s.log().Info("document ready", "document", ref.DocumentID, "version", ref.Version)
+	if _, err := s.drop(ctx, orphans); err != nil {
+		s.log().Error("the file of an old version stays until the next start", "document", ref.DocumentID, "error", err)
+	}
+	return nil
+}
+
+// sweepJob ends a deletion that its caller did not.
+func (s *Service) sweepJob(ctx context.Context, args SweepArgs) error {
+	r, err := s.Trash.Pending(ctx, args.Tenant, args.RemovalID)
+	if err == nil {
+		_, _, err = s.sweep(ctx, r)
+	}
+	if errors.Is(err, ErrDone) {
+		return nil
+	}
+	if err != nil {
+		s.log().Error("a deletion is not complete; it is tried again", "removal", args.RemovalID, "error", err)
+	}
+	return err
+}
+
+// rescued tells River's note on a job whose worker died from an error of ours.
+func rescued(note string) bool { return strings.HasPrefix(note, "Stuck job rescued") }

@@ -1,0 +1,174 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+)
+
+// purpose of a file that came with a document.
+const purpose = "assistants"
+
+// Admit fails with rag.CodeBusy when Accept would refuse for a full queue.
+func (s *Store) Admit(ctx context.Context, tenant string) error {
+	return s.admit(ctx, s.reader, tenant)
+}
+
+// Accept stores an uploaded or attached document and its parse job in one transaction.
+func (s *Store) Accept(ctx context.Context, a ingest.Accepted) (doc rag.Document, created bool, err error) {
+	err = s.write(ctx, "accept a document", func(tx *sql.Tx) error {
+		doc, created, err = s.accept(ctx, tx, a)
+		return err
+	})
+	if err != nil {
+		return rag.Document{}, false, err
+	}
+	return doc, created, nil
+}
+
+func (s *Store) accept(ctx context.Context, tx *sql.Tx, a ingest.Accepted) (rag.Document, bool, error) {
+	scope := rag.Scope{Tenant: a.Tenant, Store: a.StoreID}
+	if err := storeExists(ctx, tx, scope); err != nil {
+		return rag.Document{}, false, err
+	}
+	if a.FileID != "" {
+		if err := attachable(ctx, tx, &a); err != nil {
+			return rag.Document{}, false, err
+		}
+	}
+	doc, err := s.known(ctx, tx, scope, a)
+	isNew := rag.CodeOf(err) == rag.CodeNotFound
+	if err != nil && !isNew {
+		return rag.Document{}, false, err
+	}
+	if !isNew && doc.SHA256 == a.SHA256 && doc.State != rag.StateFailed {
+		return doc, false, nil
+	}
+	if err := s.admit(ctx, tx, a.Tenant); err != nil {
+		return rag.Document{}, false, err
+	}
+	if isNew {
+		doc, err = s.insert(ctx, tx, a)
+	} else {
+		err = s.renew(ctx, tx, &doc, a)
+	}
+	if err != nil {
+		return rag.Document{}, false, err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO versions (store_id, document_id, version, tenant, sha256, text) VALUES (?, ?, ?, ?, ?, '')",
+		doc.StoreID, doc.ID, doc.Version, doc.Tenant, doc.SHA256)
+	if err == nil {
+		_, err = s.jobs.InsertTx(ctx, tx, ingest.ParseArgs{Ref: refOf(doc)}, nil)
+	}
+	return doc, true, err
+}
+
+// attachable fills in what the file knows.
+func attachable(ctx context.Context, tx *sql.Tx, a *ingest.Accepted) error {
+	f, err := findFile(ctx, tx, a.Tenant, a.FileID)
+	if err != nil {
+		return err
+	}
+	var pending int
+	err = tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM removals WHERE store_id = ? AND document_id = ?", a.StoreID, a.FileID).Scan(&pending)
+	if err != nil {
+		return err
+	}
+	if pending > 0 {
+		return &rag.Error{Code: rag.CodeConflict, RetryAfter: time.Second,
+			Message: "the file is still being removed from this store; try again in a moment"}
+	}
+	a.SHA256, a.Bytes = f.SHA256, f.Bytes
+	if a.Path == "" {
+		a.Path = f.Filename
+	}
+	return nil
+}
+
+// known is the document that has the identity of a: the file attached, or the path.
+func (s *Store) known(ctx context.Context, tx *sql.Tx, scope rag.Scope, a ingest.Accepted) (rag.Document, error) {
+	if a.FileID != "" {
+		return findDocument(ctx, tx, scope, a.FileID)
+	}
+	var id string
+	err := tx.QueryRowContext(ctx, "SELECT id FROM documents WHERE tenant = ? AND store_id = ? AND path = ? AND owned = 1",
+		a.Tenant, a.StoreID, a.Path).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return rag.Document{}, rag.Fail(rag.CodeNotFound, "")
+	}
+	if err != nil {
+		return rag.Document{}, err
+	}
+	return findDocument(ctx, tx, scope, id)
+}
+
+func (s *Store) insert(ctx context.Context, tx *sql.Tx, a ingest.Accepted) (rag.Document, error) {
+	now, owned := s.now(), 0
+	d := rag.Document{ID: a.FileID, Tenant: a.Tenant, StoreID: a.StoreID, Path: a.Path, SHA256: a.SHA256, Bytes: a.Bytes,
+		MediaType: a.MediaType, State: rag.StateQueued, CreatedAt: moment(now), UpdatedAt: moment(now)}
+	if d.ID == "" {
+		d.ID, owned = newID("file-"), 1
+		f := rag.File{ID: d.ID, Tenant: d.Tenant, Filename: d.Path, Purpose: purpose, SHA256: d.SHA256, Bytes: d.Bytes, CreatedAt: d.CreatedAt}
+		if err := insertFile(ctx, tx, f, a.MediaType, owned); err != nil {
+			return rag.Document{}, err
+		}
+	}
+	var err error
+	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
+		return rag.Document{}, err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(17)+")",
+		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, owned)
+	return d, err
+}
+
+// renew makes a new version of a known document.
+func (s *Store) renew(ctx context.Context, tx *sql.Tx, d *rag.Document, a ingest.Accepted) (err error) {
+	now := s.now()
+	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
+		return err
+	}
+	d.SHA256, d.Bytes, d.MediaType, d.State = a.SHA256, a.Bytes, a.MediaType, rag.StateQueued
+	d.ErrorCode, d.Error, d.Chunks, d.ChunksDone, d.UpdatedAt = "", "", 0, 0, moment(now)
+	_, err = tx.ExecContext(ctx, `UPDATE documents SET sha256 = ?, bytes = ?, media_type = ?, version = ?, state = ?,
+		error_code = '', error = '', chunks = 0, chunks_done = 0, updated_at = ? WHERE store_id = ? AND id = ?`,
+		d.SHA256, d.Bytes, d.MediaType, d.Version, d.State, now, d.StoreID, d.ID)
+	if err != nil || a.FileID != "" {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "UPDATE files SET sha256 = ?, bytes = ?, media_type = ? WHERE id = ?", d.SHA256, d.Bytes, d.MediaType, d.ID)
+	return err
+}
+
+// nextVersion never gives the same number twice for a file, so that a job of a
+// version that was removed can never touch one that was added again.
+func nextVersion(ctx context.Context, tx *sql.Tx, fileID string) (version int, err error) {
+	err = tx.QueryRowContext(ctx, "UPDATE files SET last_version = last_version + 1 WHERE id = ? RETURNING last_version", fileID).Scan(&version)
+	return version, err
+}
+
+// admit compares the documents on their way with the limits.
+func (s *Store) admit(ctx context.Context, q querier, tenant string) error {
+	if s.opt.MaxQueue <= 0 && s.opt.MaxQueueTenant <= 0 {
+		return nil
+	}
+	var all, own int
+	err := q.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN tenant = ? THEN 1 ELSE 0 END), 0)
+		FROM documents WHERE state IN ('queued', 'parsing', 'embedding')`, tenant).Scan(&all, &own)
+	if err != nil {
+		return err
+	}
+	if (s.opt.MaxQueue > 0 && all >= s.opt.MaxQueue) || (s.opt.MaxQueueTenant > 0 && own >= s.opt.MaxQueueTenant) {
+		return &rag.Error{Code: rag.CodeBusy, RetryAfter: 5 * time.Second,
+			Message: "too many documents are waiting to be processed; send this one again later"}
+	}
+	return nil
+}
+
+func refOf(d rag.Document) ingest.Ref {
+	return ingest.Ref{Tenant: d.Tenant, StoreID: d.StoreID, DocumentID: d.ID, Version: d.Version}
+}

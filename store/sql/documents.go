@@ -1,0 +1,75 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"groundwork/rag"
+)
+
+const documentColumns = `id, tenant, store_id, path, sha256, bytes, media_type, version, live_version, state,
+	error_code, error, chunks, chunks_done, created_at, updated_at`
+
+// Documents lists a store's documents.
+func (s *Store) Documents(ctx context.Context, scope rag.Scope, p rag.Page) ([]rag.Document, bool, error) {
+	if err := storeExists(ctx, s.reader, scope); err != nil {
+		return nil, false, fmt.Errorf("list documents: %w", err)
+	}
+	l := list{documentColumns, "documents", "tenant = ? AND store_id = ?", []any{scope.Tenant, scope.Store}}
+	if p.State != "" {
+		l.where += " AND state = ?"
+		l.args = append(l.args, p.State)
+	}
+	docs, more, err := page(ctx, s.reader, l, p, scanDocument)
+	if err != nil {
+		return nil, false, fmt.Errorf("list documents: %w", err)
+	}
+	return docs, more, nil
+}
+
+// Document finds one document of a store.
+func (s *Store) Document(ctx context.Context, scope rag.Scope, id string) (rag.Document, error) {
+	doc, err := findDocument(ctx, s.reader, scope, id)
+	if err != nil {
+		return rag.Document{}, fmt.Errorf("find a document: %w", err)
+	}
+	return doc, nil
+}
+
+// Text is the extracted text of the live version.
+func (s *Store) Text(ctx context.Context, tenant, fileID string) (string, error) {
+	if _, err := s.File(ctx, tenant, fileID); err != nil {
+		return "", err
+	}
+	var text string
+	err := s.reader.QueryRowContext(ctx, `SELECT v.text FROM documents d
+		JOIN versions v ON v.store_id = d.store_id AND v.document_id = d.id AND v.version = d.live_version
+		WHERE d.tenant = ? AND d.id = ? ORDER BY d.live_version DESC, d.store_id LIMIT 1`, tenant, fileID).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", rag.Fail(rag.CodeNotFound, fmt.Sprintf("file %q has no text yet; attach it to a store and wait until it is ready", fileID))
+	}
+	if err != nil {
+		return "", fmt.Errorf("read a document's text: %w", err)
+	}
+	return text, nil
+}
+
+func findDocument(ctx context.Context, q querier, scope rag.Scope, id string) (rag.Document, error) {
+	doc, err := scanDocument(q.QueryRowContext(ctx, "SELECT "+documentColumns+
+		" FROM documents WHERE tenant = ? AND store_id = ? AND id = ?", scope.Tenant, scope.Store, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return rag.Document{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no document %q in this store; list its documents", id))
+	}
+	return doc, err
+}
+
+func scanDocument(row scanner) (rag.Document, error) {
+	var d rag.Document
+	var created, updated int64
+	err := row.Scan(&d.ID, &d.Tenant, &d.StoreID, &d.Path, &d.SHA256, &d.Bytes, &d.MediaType, &d.Version, &d.LiveVersion, &d.State,
+		&d.ErrorCode, &d.Error, &d.Chunks, &d.ChunksDone, &created, &updated)
+	d.CreatedAt, d.UpdatedAt = moment(created), moment(updated)
+	return d, err
+}

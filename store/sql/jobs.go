@@ -1,0 +1,95 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+)
+
+// WorkOptions say how jobs are worked in this process.
+type WorkOptions struct {
+	Workers     int           // jobs at once
+	JobTimeout  time.Duration // of one job
+	RescueAfter time.Duration // when a job whose worker died is taken over; more than JobTimeout
+}
+
+// poll is how often an idle worker looks for jobs, and so the longest that a
+// job waits for a free worker.
+const poll = 50 * time.Millisecond
+
+// keepFinished is how long a finished job stays in the table.
+const keepFinished = time.Minute
+
+// Work starts working jobs. stop lets running jobs end; when its context ends
+// first, they are cancelled and wait for the next start. It may be called twice.
+func (s *Store) Work(ctx context.Context, workers *river.Workers, opt WorkOptions) (stop func(context.Context) error, err error) {
+	client, err := river.NewClient(riversqlite.New(s.writer), &river.Config{
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: opt.Workers}},
+		Workers:                     workers,
+		Logger:                      quiet(s.opt.Log),
+		PollOnly:                    true, // SQLite's listener polls as often, on the one connection that writes
+		FetchPollInterval:           poll,
+		FetchCooldown:               poll / 5,
+		JobTimeout:                  opt.JobTimeout,
+		RescueStuckJobsAfter:        opt.RescueAfter,
+		CompletedJobRetentionPeriod: keepFinished,
+		ReindexerIndexNames:         []string{}, // of no use in SQLite
+	})
+	if err != nil {
+		return nil, fmt.Errorf("start the workers: %w", err)
+	}
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return nil, fmt.Errorf("start the workers: %w", err)
+	}
+	return func(ctx context.Context) error {
+		err := client.Stop(ctx)
+		if err == nil || ctx.Err() == nil {
+			return err
+		}
+		hard, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := client.StopAndCancel(hard); err != nil {
+			return fmt.Errorf("stop the workers: %w", err)
+		}
+		return nil
+	}, nil
+}
+
+// RequeueRunning makes the jobs available that were running when the process
+// died, and lets this one lead the queue at once. Only a process that knows to
+// be alone (by the lock on its data directory) may call it, before Work.
+func (s *Store) RequeueRunning(ctx context.Context) (requeued int, err error) {
+	err = s.write(ctx, "requeue interrupted jobs", func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+			return err
+		}
+		done, err := tx.ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE state = 'running'")
+		if err != nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		requeued = int(n)
+		return err
+	})
+	return requeued, err
+}
+
+// quiet keeps the queue's chatter out of the log: what a job has to say, its worker says.
+func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
+
+type warnings struct{ slog.Handler }
+
+func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && w.Handler.Enabled(ctx, level)
+}
+
+func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return warnings{w.Handler.WithAttrs(attrs)}
+}
+
+func (w warnings) WithGroup(name string) slog.Handler { return warnings{w.Handler.WithGroup(name)} }

@@ -1,0 +1,53 @@
+package sql
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"groundwork/rag"
+)
+
+// most ids in one statement
+const passageBatch = 500
+
+// Passages loads chunks by id, in the order of the ids; unknown ids and those
+// of other stores are left out.
+func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string) ([]rag.Passage, error) {
+	found := make(map[string]rag.Passage, len(chunkIDs))
+	for rest := chunkIDs; len(rest) > 0; {
+		n := min(len(rest), passageBatch)
+		args := []any{scope.Tenant, scope.Store}
+		for _, id := range rest[:n] {
+			args = append(args, id)
+		}
+		passages, err := collect(ctx, s.reader, scanPassage, `SELECT c.id, c.document_id, d.path, c.seq, c.start_at, c.end_at,
+			c.page, c.heading, c.header, c.text FROM chunks c JOIN documents d ON d.store_id = c.store_id AND d.id = c.document_id
+			WHERE c.tenant = ? AND c.store_id = ? AND c.id IN (`+marks(n)+")", args...)
+		if err != nil {
+			return nil, fmt.Errorf("read passages: %w", err)
+		}
+		for _, p := range passages {
+			found[p.ChunkID] = p
+		}
+		rest = rest[n:]
+	}
+	out := make([]rag.Passage, 0, len(found))
+	for _, id := range chunkIDs {
+		if p, ok := found[id]; ok {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
+func scanPassage(row scanner) (rag.Passage, error) {
+	var p rag.Passage
+	var heading string
+	err := row.Scan(&p.ChunkID, &p.DocumentID, &p.Filename, &p.Seq, &p.Start, &p.End, &p.Page, &heading, &p.Header, &p.Text)
+	if err != nil {
+		return rag.Passage{}, err
+	}
+	err = json.Unmarshal([]byte(heading), &p.Heading)
+	return p, err
+}

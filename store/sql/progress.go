@@ -1,0 +1,193 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/riverqueue/river"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+)
+
+// Start moves the version to parsing.
+func (s *Store) Start(ctx context.Context, ref ingest.Ref) (doc rag.Document, err error) {
+	err = s.write(ctx, "start a document", func(tx *sql.Tx) error {
+		if doc, err = current(ctx, tx, ref); err != nil {
+			return err
+		}
+		if doc.State == rag.StateEmbedding { // its text is stored; the embed jobs do the rest
+			return ingest.ErrDone
+		}
+		doc.State = rag.StateParsing
+		return s.move(ctx, tx, ref, doc.State)
+	})
+	return doc, err
+}
+
+// current is the document of ref while that version is on its way.
+func current(ctx context.Context, q querier, ref ingest.Ref) (rag.Document, error) {
+	doc, err := findDocument(ctx, q, ref.Scope(), ref.DocumentID)
+	switch {
+	case rag.CodeOf(err) == rag.CodeNotFound:
+		return rag.Document{}, ingest.ErrStale
+	case err != nil:
+		return rag.Document{}, err
+	case doc.LiveVersion == ref.Version:
+		return rag.Document{}, ingest.ErrDone
+	case doc.Version != ref.Version || doc.State == rag.StateFailed:
+		return rag.Document{}, ingest.ErrStale
+	}
+	return doc, nil
+}
+
+func (s *Store) move(ctx context.Context, tx *sql.Tx, ref ingest.Ref, state rag.State) error {
+	_, err := tx.ExecContext(ctx, "UPDATE documents SET state = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+		state, s.now(), ref.StoreID, ref.DocumentID)
+	return err
+}
+
+// SaveText stores text and chunks and enqueues one embed job per batch.
+func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunks []ingest.Chunk, batch int) error {
+	return s.write(ctx, "store a document's text", func(tx *sql.Tx) error {
+		doc, err := current(ctx, tx, ref)
+		if err != nil {
+			return err
+		}
+		if doc.State == rag.StateEmbedding {
+			return ingest.ErrDone
+		}
+		if err := clear(ctx, tx, ref); err != nil {
+			return err
+		}
+		if err := insertChunks(ctx, tx, ref, chunks); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE versions SET text = ? WHERE store_id = ? AND document_id = ? AND version = ?",
+			text, ref.StoreID, ref.DocumentID, ref.Version)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE documents SET state = ?, chunks = ?, chunks_done = 0, updated_at = ? WHERE store_id = ? AND id = ?",
+			rag.StateEmbedding, len(chunks), s.now(), ref.StoreID, ref.DocumentID)
+		if err != nil {
+			return err
+		}
+		return s.enqueueBatches(ctx, tx, ref, len(chunks), max(batch, 1))
+	})
+}
+
+// clear removes what an earlier attempt at the same version left.
+func clear(ctx context.Context, tx *sql.Tx, ref ingest.Ref) error {
+	for _, table := range []string{"batches", "chunks"} {
+		_, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE store_id = ? AND document_id = ? AND version = ?",
+			ref.StoreID, ref.DocumentID, ref.Version)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertChunks(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks []ingest.Chunk) error {
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO chunks (id, tenant, store_id, document_id, version, seq, start_at, end_at,
+		page, heading, header, text) VALUES (`+marks(12)+")")
+	if err != nil {
+		return err
+	}
+	for _, c := range chunks {
+		heading, err := json.Marshal(c.Heading)
+		if err == nil {
+			_, err = insert.ExecContext(ctx, c.ID, ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version, c.Seq, c.Start, c.End,
+				c.Page, string(heading), c.Header, c.Text)
+		}
+		if err != nil {
+			return fmt.Errorf("chunk %d: %w", c.Seq, err)
+		}
+	}
+	return insert.Close()
+}
+
+func (s *Store) enqueueBatches(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks, size int) error {
+	if chunks == 0 {
+		return s.enqueuePublish(ctx, tx, ref)
+	}
+	total := (chunks + size - 1) / size
+	jobs := make([]river.InsertManyParams, 0, total)
+	for from := 0; from < chunks; from += size {
+		to := min(from+size, chunks)
+		_, err := tx.ExecContext(ctx, "INSERT INTO batches (store_id, document_id, version, tenant, from_seq, to_seq) VALUES (?, ?, ?, ?, ?, ?)",
+			ref.StoreID, ref.DocumentID, ref.Version, ref.Tenant, from, to)
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, river.InsertManyParams{Args: ingest.EmbedArgs{Ref: ref, From: from, To: to, Of: total}})
+	}
+	_, err := s.jobs.InsertManyTx(ctx, tx, jobs)
+	return err
+}
+
+func (s *Store) enqueuePublish(ctx context.Context, tx *sql.Tx, ref ingest.Ref) error {
+	_, err := s.jobs.InsertTx(ctx, tx, ingest.PublishArgs{Ref: ref}, nil)
+	return err
+}
+
+// Chunks returns the chunks with from <= Seq < to, in order.
+func (s *Store) Chunks(ctx context.Context, ref ingest.Ref, from, to int) ([]ingest.Chunk, error) {
+	_, err := current(ctx, s.reader, ref)
+	if err != nil {
+		return nil, fmt.Errorf("read chunks: %w", err)
+	}
+	chunks, err := collect(ctx, s.reader, scanChunk, `SELECT id, seq, start_at, end_at, page, heading, header, text FROM chunks
+		WHERE store_id = ? AND document_id = ? AND version = ? AND seq >= ? AND seq < ? ORDER BY seq`,
+		ref.StoreID, ref.DocumentID, ref.Version, from, to)
+	if err != nil {
+		return nil, fmt.Errorf("read chunks: %w", err)
+	}
+	return chunks, nil
+}
+
+func scanChunk(row scanner) (ingest.Chunk, error) {
+	var c ingest.Chunk
+	var heading string
+	if err := row.Scan(&c.ID, &c.Seq, &c.Start, &c.End, &c.Page, &heading, &c.Header, &c.Text); err != nil {
+		return ingest.Chunk{}, err
+	}
+	err := json.Unmarshal([]byte(heading), &c.Heading)
+	return c, err
+}
+
+// Embedded marks a batch as indexed; the last one enqueues the publish job.
+func (s *Store) Embedded(ctx context.Context, ref ingest.Ref, from, to int) error {
+	return s.write(ctx, "mark a batch as indexed", func(tx *sql.Tx) error {
+		if _, err := current(ctx, tx, ref); err != nil {
+			return err
+		}
+		done, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE store_id = ? AND document_id = ? AND version = ? AND from_seq = ? AND to_seq = ?",
+			ref.StoreID, ref.DocumentID, ref.Version, from, to)
+		if err != nil {
+			return err
+		}
+		if n, err := done.RowsAffected(); err != nil || n == 0 {
+			return err // counted before
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE documents SET chunks_done = chunks_done + ?, updated_at = ? WHERE store_id = ? AND id = ?",
+			to-from, s.now(), ref.StoreID, ref.DocumentID)
+		if err != nil {
+			return err
+		}
+		left, err := batchesLeft(ctx, tx, ref)
+		if err != nil || left > 0 {
+			return err
+		}
+		return s.enqueuePublish(ctx, tx, ref)
+	})
+}
+
+func batchesLeft(ctx context.Context, q querier, ref ingest.Ref) (n int, err error) {
+	err = q.QueryRowContext(ctx, "SELECT COUNT(*) FROM batches WHERE store_id = ? AND document_id = ? AND version = ?",
+		ref.StoreID, ref.DocumentID, ref.Version).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,139 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+)
+
+// sweepAfter gives the caller of a deletion time to clean the index itself.
+const sweepAfter = 10 * time.Second
+
+// Remove deletes a document from its store.
+func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) (r ingest.Removal, err error) {
+	err = s.write(ctx, "remove a document", func(tx *sql.Tx) error {
+		doc, err := findDocument(ctx, tx, scope, documentID)
+		if err != nil {
+			return err
+		}
+		r = ingest.Removal{Tenant: scope.Tenant, SHA256: doc.SHA256, Targets: []ingest.Target{{StoreID: scope.Store, DocumentID: documentID}}}
+		return s.remove(ctx, tx, &r,
+			query{"SELECT sha256 FROM versions WHERE store_id = ? AND document_id = ?", []any{scope.Store, documentID}},
+			query{"DELETE FROM documents WHERE store_id = ? AND id = ?", []any{scope.Store, documentID}},
+			query{"DELETE FROM files WHERE id = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
+				[]any{documentID}})
+	})
+	return r, err
+}
+
+// RemoveFile deletes a file and takes it out of every store.
+func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest.Removal, err error) {
+	err = s.write(ctx, "remove a file", func(tx *sql.Tx) error {
+		f, err := findFile(ctx, tx, tenant, fileID)
+		if err != nil {
+			return err
+		}
+		stores, err := holders(ctx, tx, tenant, fileID)
+		if err != nil {
+			return err
+		}
+		r = ingest.Removal{Tenant: tenant, SHA256: f.SHA256}
+		for _, id := range stores {
+			r.Targets = append(r.Targets, ingest.Target{StoreID: id, DocumentID: fileID})
+		}
+		id := []any{fileID}
+		return s.remove(ctx, tx, &r,
+			query{"SELECT sha256 FROM versions WHERE document_id = ?", id},
+			query{"DELETE FROM documents WHERE id = ?", id},
+			query{"DELETE FROM files WHERE id = ? RETURNING sha256", id})
+	})
+	return r, err
+}
+
+// RemoveStore deletes a store with its documents.
+func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Removal, err error) {
+	err = s.write(ctx, "remove a store", func(tx *sql.Tx) error {
+		if err := storeExists(ctx, tx, scope); err != nil {
+			return err
+		}
+		r = ingest.Removal{Tenant: scope.Tenant, Targets: []ingest.Target{{StoreID: scope.Store}}}
+		return s.remove(ctx, tx, &r,
+			query{"SELECT sha256 FROM versions WHERE store_id = ?", []any{scope.Store}},
+			query{"DELETE FROM stores WHERE id = ?", []any{scope.Store}},
+			query{"DELETE FROM files WHERE tenant = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
+				[]any{scope.Tenant}})
+	})
+	return r, err
+}
+
+type query struct {
+	text string
+	args []any
+}
+
+// remove reads the blobs of what goes, deletes the rows and then the files
+// (which gives more blobs), and leaves the removal pending with its sweep job.
+func (s *Store) remove(ctx context.Context, tx *sql.Tx, r *ingest.Removal, blobs, rows, files query) error {
+	freed, err := collect(ctx, tx, scanString, blobs.text, blobs.args...)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, rows.text, rows.args...); err != nil {
+		return err
+	}
+	more, err := collect(ctx, tx, scanString, files.text, files.args...)
+	if err != nil {
+		return err
+	}
+	if r.Blobs, err = unreferenced(ctx, tx, unique(append(freed, more...))); err != nil || len(r.Targets) == 0 {
+		return err
+	}
+	r.ID = newID("del_")
+	for _, t := range r.Targets {
+		_, err := tx.ExecContext(ctx, "INSERT INTO removals (id, tenant, store_id, document_id, created_at) VALUES (?, ?, ?, ?, ?)",
+			r.ID, r.Tenant, t.StoreID, t.DocumentID, s.now())
+		if err != nil {
+			return err
+		}
+	}
+	_, err = s.jobs.InsertTx(ctx, tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
+		&river.InsertOpts{ScheduledAt: time.Now().Add(sweepAfter)}) // the queue's clock is the real one
+	return err
+}
+
+// Pending gives ErrDone once Removed was called.
+func (s *Store) Pending(ctx context.Context, tenant, removalID string) (ingest.Removal, error) {
+	targets, err := collect(ctx, s.reader, func(row scanner) (t ingest.Target, err error) {
+		err = row.Scan(&t.StoreID, &t.DocumentID)
+		return t, err
+	}, "SELECT store_id, document_id FROM removals WHERE tenant = ? AND id = ? ORDER BY store_id, document_id", tenant, removalID)
+	if err != nil {
+		return ingest.Removal{}, fmt.Errorf("read a removal: %w", err)
+	}
+	if len(targets) == 0 {
+		return ingest.Removal{}, ingest.ErrDone
+	}
+	return ingest.Removal{ID: removalID, Tenant: tenant, Targets: targets}, nil
+}
+
+// Removed ends a removal and takes the deleted rows out of the write-ahead log
+// too, as far as no reader still needs them.
+func (s *Store) Removed(ctx context.Context, r ingest.Removal) error {
+	err := s.write(ctx, "end a removal", func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "DELETE FROM removals WHERE tenant = ? AND id = ?", r.Tenant, r.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := s.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
+		return fmt.Errorf("empty the write-ahead log: %w", err)
+	}
+	return nil
+}

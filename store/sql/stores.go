@@ -1,0 +1,217 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"groundwork/rag"
+)
+
+const storeColumns = "id, tenant, name, metadata, created_at"
+
+// CreateStore makes an empty store. It fails with rag.CodeConflict when the
+// tenant has the name; an empty name becomes the id.
+func (s *Store) CreateStore(ctx context.Context, tenant, name string, metadata map[string]string) (rag.Store, error) {
+	st := rag.Store{ID: newID("vs_"), Tenant: tenant, Name: strings.TrimSpace(name), Metadata: metadata,
+		CreatedAt: moment(s.now()), Counts: map[rag.State]int{}}
+	if st.Name == "" {
+		st.Name = st.ID
+	} else if err := checkName(st.Name); err != nil {
+		return rag.Store{}, err
+	}
+	meta, err := encodeMetadata(metadata)
+	if err != nil {
+		return rag.Store{}, err
+	}
+	err = s.write(ctx, "create a store", func(tx *sql.Tx) error {
+		if err := nameFree(ctx, tx, tenant, st.Name, ""); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "INSERT INTO stores ("+storeColumns+") VALUES (?, ?, ?, ?, ?)",
+			st.ID, tenant, st.Name, meta, st.CreatedAt.UnixMicro())
+		return err
+	})
+	if err != nil {
+		return rag.Store{}, err
+	}
+	return st, nil
+}
+
+// EnsureStore finds a store by id or name and makes one of that name when
+// there is none. Two callers at once get the same store.
+func (s *Store) EnsureStore(ctx context.Context, tenant, idOrName string) (rag.Store, error) {
+	for {
+		st, err := s.Store(ctx, tenant, idOrName)
+		if rag.CodeOf(err) != rag.CodeNotFound || strings.HasPrefix(idOrName, "vs_") || strings.TrimSpace(idOrName) == "" {
+			return st, err
+		}
+		st, err = s.CreateStore(ctx, tenant, idOrName, nil)
+		if rag.CodeOf(err) != rag.CodeConflict {
+			return st, err
+		}
+	}
+}
+
+// Stores lists a tenant's stores.
+func (s *Store) Stores(ctx context.Context, tenant string, p rag.Page) ([]rag.Store, bool, error) {
+	stores, more, err := page(ctx, s.reader, list{storeColumns, "stores", "tenant = ?", []any{tenant}}, p, scanStore)
+	if err == nil {
+		err = s.count(ctx, stores)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("list stores: %w", err)
+	}
+	return stores, more, nil
+}
+
+// Store finds by id or name; rag.CodeNotFound when the tenant has neither.
+func (s *Store) Store(ctx context.Context, tenant, idOrName string) (rag.Store, error) {
+	st, err := findStore(ctx, s.reader, tenant, strings.TrimSpace(idOrName))
+	if err != nil {
+		return rag.Store{}, fmt.Errorf("find a store: %w", err)
+	}
+	counted := []rag.Store{st}
+	if err := s.count(ctx, counted); err != nil {
+		return rag.Store{}, fmt.Errorf("find a store: %w", err)
+	}
+	return counted[0], nil
+}
+
+// UpdateStore renames and replaces metadata; nil leaves as it is.
+func (s *Store) UpdateStore(ctx context.Context, tenant, id string, name *string, metadata map[string]string) (rag.Store, error) {
+	err := s.write(ctx, "update a store", func(tx *sql.Tx) error {
+		st, err := findStore(ctx, tx, tenant, id)
+		if err != nil {
+			return err
+		}
+		if name != nil {
+			st.Name = strings.TrimSpace(*name)
+			if err := checkName(st.Name); err != nil {
+				return err
+			}
+			if err := nameFree(ctx, tx, tenant, st.Name, st.ID); err != nil {
+				return err
+			}
+		}
+		if metadata != nil {
+			st.Metadata = metadata
+		}
+		meta, err := encodeMetadata(st.Metadata)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE stores SET name = ?, metadata = ? WHERE tenant = ? AND id = ?", st.Name, meta, tenant, st.ID)
+		id = st.ID
+		return err
+	})
+	if err != nil {
+		return rag.Store{}, err
+	}
+	return s.Store(ctx, tenant, id)
+}
+
+func findStore(ctx context.Context, q querier, tenant, idOrName string) (rag.Store, error) {
+	st, err := scanStore(q.QueryRowContext(ctx, "SELECT "+storeColumns+" FROM stores WHERE tenant = ? AND (id = ? OR name = ?)",
+		tenant, idOrName, idOrName))
+	if errors.Is(err, sql.ErrNoRows) {
+		return rag.Store{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no store %q; list the stores or create it", idOrName))
+	}
+	return st, err
+}
+
+// storeExists is findStore for a caller that has the id and needs nothing else.
+func storeExists(ctx context.Context, q querier, scope rag.Scope) error {
+	var one int
+	err := q.QueryRowContext(ctx, "SELECT 1 FROM stores WHERE tenant = ? AND id = ?", scope.Tenant, scope.Store).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no store %q; list the stores or create it", scope.Store))
+	}
+	return err
+}
+
+// count fills in how many documents the stores hold, by state, and their bytes.
+func (s *Store) count(ctx context.Context, stores []rag.Store) error {
+	if len(stores) == 0 {
+		return nil
+	}
+	at := make(map[string]*rag.Store, len(stores))
+	args := make([]any, len(stores))
+	for i := range stores {
+		at[stores[i].ID], args[i] = &stores[i], stores[i].ID
+	}
+	type row struct {
+		store string
+		state rag.State
+		n     int
+		bytes int64
+	}
+	rows, err := collect(ctx, s.reader, func(sc scanner) (r row, err error) {
+		err = sc.Scan(&r.store, &r.state, &r.n, &r.bytes)
+		return r, err
+	}, "SELECT store_id, state, COUNT(*), SUM(bytes) FROM documents WHERE store_id IN ("+marks(len(args))+") GROUP BY store_id, state", args...)
+	for _, r := range rows {
+		at[r.store].Counts[r.state] = r.n
+		at[r.store].Bytes += r.bytes
+	}
+	return err
+}
+
+func scanStore(row scanner) (rag.Store, error) {
+	st := rag.Store{Counts: map[rag.State]int{}}
+	var meta string
+	var created int64
+	if err := row.Scan(&st.ID, &st.Tenant, &st.Name, &meta, &created); err != nil {
+		return rag.Store{}, err
+	}
+	st.CreatedAt = moment(created)
+	err := json.Unmarshal([]byte(meta), &st.Metadata)
+	return st, err
+}
+
+func nameFree(ctx context.Context, tx *sql.Tx, tenant, name, except string) error {
+	var id string
+	err := tx.QueryRowContext(ctx, "SELECT id FROM stores WHERE tenant = ? AND name = ?", tenant, name).Scan(&id)
+	switch {
+	case errors.Is(err, sql.ErrNoRows), err == nil && id == except:
+		return nil
+	case err != nil:
+		return err
+	}
+	return &rag.Error{Code: rag.CodeConflict, Param: "name",
+		Message: fmt.Sprintf("a store named %q exists already; use it or choose another name", name)}
+}
+
+func checkName(name string) error {
+	bad := ""
+	switch {
+	case name == "" || len(name) > 255:
+		bad = "must have 1 to 255 bytes"
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		bad = "must be plain UTF-8 without control characters"
+	case strings.HasPrefix(name, "vs_"):
+		bad = "must not begin with vs_, as ids do"
+	default:
+		return nil
+	}
+	return &rag.Error{Code: rag.CodeInvalid, Param: "name", Message: "the name of a store " + bad + "; choose another"}
+}
+
+func encodeMetadata(metadata map[string]string) (string, error) {
+	if metadata == nil {
+		metadata = map[string]string{}
+	}
+	raw, err := json.Marshal(metadata)
+	if err != nil {
+		return "", fmt.Errorf("encode metadata: %w", err)
+	}
+	return string(raw), nil
+}
+
+// marks is "?, ?, …" for an IN list.
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
