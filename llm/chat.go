@@ -78,6 +78,7 @@ type Chat struct {
 	client *client
 	tokens *tokenizer
 	limits atomic.Pointer[rag.Limits]
+	facts  atomic.Pointer[facts]
 	llama  atomic.Bool // the server is llama.cpp's: it knows cache_prompt
 	active atomic.Int64
 
@@ -127,6 +128,9 @@ func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta strin
 	c.active.Add(1)
 	defer c.active.Add(-1)
 	done, err := c.generate(ctx, p, nil, emit)
+	if err == nil {
+		c.learn(done.timings)
+	}
 	return done.usage, err
 }
 
@@ -134,7 +138,7 @@ func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta strin
 func (c *Chat) generate(ctx context.Context, p rag.Prompt, fields map[string]any, emit func(string) error) (outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stopClosing := context.AfterFunc(c.ctx, func() { cancel(errClosed) })
+	stopClosing := context.AfterFunc(c.ctx, func() { cancel(errClosed) }) //nolint:contextcheck // the client's own life, beside the caller's
 	defer stopClosing()
 	total := time.AfterFunc(c.opts.Timeouts.Total, func() { cancel(errTotal) })
 	defer total.Stop()

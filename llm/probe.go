@@ -16,6 +16,8 @@ const (
 	assumedRate   = 60.0 // prompt tokens a second while nothing is measured: a small model on two cores
 	budgetMargin  = 0.9  // of the time that the target leaves
 	fixedOverhead = 200 * time.Millisecond
+	learnFrom     = 100 // prompt tokens; shorter prompts say little
+	learnAbove    = 1.2 // times the known speed
 )
 
 // probeText is about 180 tokens of plain prose, so that prefill is measured on
@@ -72,10 +74,7 @@ func (c *Chat) remeasure(ctx context.Context, f facts, key string) error {
 		return fmt.Errorf("measure the chat model: %w", err)
 	}
 	c.publish(f, found)
-	if err := c.remember(key, measurement{speed: found, MeasuredAt: c.opts.Now()}); err != nil {
-		// The figures are good; only the next start has to measure again.
-		c.opts.Log.Warn("the chat model's measured speed could not be kept", "error", err)
-	}
+	c.keep(key, found)
 	return nil
 }
 
@@ -134,8 +133,30 @@ func clocked(u rag.Usage, read, write time.Duration) speed {
 	return s
 }
 
+// learn corrects a measurement that other work on the machine had spoilt: a
+// real prompt that was read clearly faster sets the new speed.
+func (c *Chat) learn(t timings) {
+	known := c.Limits()
+	if t.PromptN < learnFrom || known.PrefillPerSec == 0 || t.PromptPerSec < learnAbove*known.PrefillPerSec {
+		return
+	}
+	f := *c.facts.Load()
+	better := speed{Prefill: t.PromptPerSec, Decode: max(known.DecodePerSec, t.PredictPerSec)}
+	c.publish(f, better)
+	c.keep(c.fingerprint(f), better)
+}
+
+// keep writes a measurement to the cache. Failing that, the figures still
+// serve; only the next start has to measure again.
+func (c *Chat) keep(key string, s speed) {
+	if err := c.remember(key, measurement{speed: s, MeasuredAt: c.opts.Now()}); err != nil {
+		c.opts.Log.Warn("the chat model's measured speed could not be kept", "error", err)
+	}
+}
+
 // publish makes Limits tell f and s.
 func (c *Chat) publish(f facts, s speed) {
+	c.facts.Store(&f)
 	c.limits.Store(&rag.Limits{
 		Model:         c.opts.Name,
 		Quantisation:  f.quantisation,

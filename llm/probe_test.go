@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,6 +109,18 @@ func TestMeasurementIsKept(t *testing.T) {
 	require.Zero(t, runs(s))
 	require.Equal(t, first.PrefillPerSec, second.PrefillPerSec)
 	require.Equal(t, 600, second.ContextTokens)
+
+	// A real prompt that is read much faster corrects the figure, a short one does not.
+	_, chat, _ := start(t, llmtest.Options{PrefillPerSec: 150}, nil)
+	_, _, err = collect(t.Context(), chat, ask("Hi."))
+	require.NoError(t, err)
+	require.Equal(t, first, chat.Limits())
+	_, _, err = collect(t.Context(), chat, ask(strings.Repeat("word ", 200)))
+	require.NoError(t, err)
+	require.InDelta(t, 150, chat.Limits().PrefillPerSec, 1e-9)
+	require.Greater(t, chat.Limits().ContextBudget, first.ContextBudget)
+	_, _, first = start(t, llmtest.Options{}, nil)
+	require.InDelta(t, 150, first.PrefillPerSec, 1e-9)
 
 	// Another model, machine or number of threads is another figure.
 	for _, mod := range []func(*llm.ChatOptions){

@@ -99,7 +99,7 @@ type Server struct {
 // New starts a server; the caller closes it.
 func New(opts Options) (*Server, error) {
 	opts = opts.withDefaults()
-	l, err := net.Listen("tcp", opts.Addr)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", opts.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
