@@ -1,0 +1,102 @@
+// Package clienttest runs OpenAI's official clients for Python, Node and Go
+// against a running server. Nothing is changed for them but base URL and key.
+//
+// Each lists the models, streams a chat over a store and checks its citations,
+// asks the same without a stream, uploads a file, makes a vector store,
+// attaches and polls, searches, deletes all of it, embeds, and meets the
+// errors that its own exception classes stand for.
+package clienttest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Target is the server under test.
+type Target struct {
+	BaseURL  string // with /v1
+	Key      string // any word on a server without keys: the clients insist on one
+	Store    string // name of a store with ready documents
+	Question string // one that they answer, so that the reply has citations
+}
+
+// strict reports whether a missing tool is a failure.
+func strict() bool { return os.Getenv("GROUNDWORK_TEST_STRICT") == "1" }
+
+// unavailable ends the test as skipped, or as failed when nothing may be skipped.
+func unavailable(t *testing.T, why string) {
+	t.Helper()
+	if strict() {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// Python runs the Python client. Interpreter is a python with
+// python/requirements.lock installed; empty means python/.venv of this folder.
+func Python(t *testing.T, target Target, interpreter string) {
+	t.Helper()
+	dir := filepath.Join(folder(t), "python")
+	if interpreter == "" {
+		interpreter = filepath.Join(dir, ".venv", "bin", "python")
+	}
+	path, err := exec.LookPath(interpreter)
+	if err != nil {
+		unavailable(t, "the Python client is not installed: `make test` installs it into "+filepath.Join(dir, ".venv"))
+	}
+	run(t, target, dir, path, "check.py")
+}
+
+// Node runs the Node client. Interpreter is a node, version 20 or newer; empty
+// means the one on the PATH. The client must be in node/node_modules of this folder.
+func Node(t *testing.T, target Target, interpreter string) {
+	t.Helper()
+	dir := filepath.Join(folder(t), "node")
+	if interpreter == "" {
+		interpreter = "node"
+	}
+	path, err := exec.LookPath(interpreter)
+	if err != nil {
+		unavailable(t, "there is no Node on this machine: install the packages `nodejs` and `npm`")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "node_modules", "openai")); errors.Is(err, fs.ErrNotExist) {
+		unavailable(t, "the Node client is not installed: `make test` runs `npm ci` in "+dir)
+	}
+	run(t, target, dir, path, "check.mjs")
+}
+
+// run executes a check and shows its lines.
+func run(t *testing.T, target Target, dir, interpreter, script string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), interpreter, script)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "BASE_URL="+target.BaseURL, "KEY="+target.Key, "STORE="+target.Store, "QUESTION="+target.Question,
+		"PYTHONDONTWRITEBYTECODE=1")
+	out, err := cmd.CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Fatalf("%s: %v", script, err)
+	}
+}
+
+// folder is where this package's files lie, found from the test's working directory.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
+			return filepath.Join(at, "internal", "app", "clienttest")
+		}
+		if at == filepath.Dir(at) {
+			t.Fatal(fmt.Errorf("no go.mod above %s: run the tests inside the repository", dir))
+		}
+	}
+}
