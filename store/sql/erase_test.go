@@ -1,0 +1,39 @@
+package sql_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+	"groundwork/store/sql"
+)
+
+func keyOf(verbs ...string) rag.Key { return rag.Key{Tenant: rag.DefaultTenant, Verbs: verbs} }
+
+func TestDeletedTextIsGoneFromDisk(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "library.db")
+	store := open(t, sql.Options{Path: path})
+	st, err := store.CreateStore(t.Context(), rag.DefaultTenant, "handbook", nil)
+	require.NoError(t, err)
+	scope := rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}
+	doc, _, err := store.Accept(t.Context(), ingest.Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: "zanzibar-path.md", SHA256: "aa", Bytes: 1})
+	require.NoError(t, err)
+	ref := ingest.Ref{Tenant: scope.Tenant, StoreID: scope.Store, DocumentID: doc.ID, Version: doc.Version}
+	text := "quetzalcoatl was here"
+	require.NoError(t, store.SaveText(t.Context(), ref, text, []ingest.Chunk{{ID: "c1", End: 21, Text: text, Header: "xylophone"}}, 1))
+	secrets := []string{"quetzalcoatl", "xylophone", "zanzibar"}
+	for _, secret := range secrets {
+		require.Contains(t, bytesOnDisk(t, path), secret)
+	}
+
+	removal, err := store.Remove(t.Context(), scope, doc.ID)
+	require.NoError(t, err)
+	require.NoError(t, store.Removed(t.Context(), removal))
+	for _, secret := range secrets {
+		require.NotContains(t, bytesOnDisk(t, path), secret)
+	}
+}
