@@ -190,10 +190,9 @@ func (c *Chat) langchain(x *exchange) (*openai.LLM, error) {
 	)
 }
 
-// fields are what langchaingo leaves out or fills with its own defaults. A nil
-// value takes the field out.
+// fields are what langchaingo leaves out or fills with its own defaults.
 func (c *Chat) fields(s rag.Sampling, extra map[string]any) map[string]any {
-	f := map[string]any{"temperature": c.opts.Temperature, "max_tokens": c.opts.MaxTokens, "max_completion_tokens": nil}
+	f := map[string]any{"temperature": c.opts.Temperature, "max_tokens": c.opts.MaxTokens}
 	if s.MaxTokens > 0 {
 		f["max_tokens"] = s.MaxTokens
 	}
