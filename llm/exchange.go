@@ -56,7 +56,7 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// rewrite sets fields in the JSON body of req; nil takes a field out.
+// rewrite sets fields in the JSON body of req.
 func rewrite(req *http.Request, fields map[string]any) error {
 	raw, err := io.ReadAll(req.Body)
 	if err != nil {
@@ -77,10 +77,6 @@ func setFields(raw []byte, fields map[string]any) ([]byte, error) {
 		return nil, fmt.Errorf("decode request: %w", err)
 	}
 	for name, value := range fields {
-		if value == nil {
-			delete(body, name)
-			continue
-		}
 		encoded, err := json.Marshal(value)
 		if err != nil {
 			return nil, fmt.Errorf("encode field %s: %w", name, err)
