@@ -1,0 +1,82 @@
+# make            format, lint, all tests, docs check
+# make demo       install models, start, take documents in, ask, serve   (DOCS=folder Q="question" MODEL=small EXIT=1)
+# make test       install what tests need and run them all
+# make bench      benchmarks, as ratios against a bound measured in the same run
+# make build      bin/groundwork
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := all
+export CGO_ENABLED ?= 0
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GOFILES := $(shell git ls-files -co --exclude-standard '*.go' 2>/dev/null)
+TOOLS   := .tools
+LINT    := $(TOOLS)/bin/golangci-lint-2.15.0
+MODEL   ?=
+DOCS    ?= eval/sample/documents
+
+.PHONY: all build demo test test-setup unit fmt lint bench fuzz clean
+
+all: fmt lint test
+
+build: bin/groundwork
+
+bin/groundwork: go.mod go.sum $(GOFILES) $(shell git ls-files -co --exclude-standard configs llm/runtime/python web docs/openapi.yaml store/sql 2>/dev/null)
+	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/groundwork
+
+demo: bin/groundwork
+	@exec ./bin/groundwork demo --data-dir .groundwork/demo --docs "$(DOCS)" \
+		$(if $(MODEL),--model "$(MODEL)") $(if $(value Q),--question "$$Q") $(if $(EXIT),--exit)
+export Q
+
+# What tests need besides Go: a browser, the official clients, the models. Each step does nothing when it is done.
+test-setup: bin/groundwork $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
+	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
+
+$(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
+	rm -rf $@ && mkdir -p $(TOOLS)
+	python3 -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(TOOLS)/clients-node: internal/app/clienttest/node/package-lock.json
+	cd internal/app/clienttest/node && npm ci --no-audit --no-fund --loglevel=error
+	mkdir -p $(TOOLS) && touch $@
+
+# The browser test needs Chromium; on Debian this installs it when it is missing and that is allowed.
+$(TOOLS)/chromium:
+	@mkdir -p $(TOOLS)
+	@if command -v chromium chromium-browser google-chrome >/dev/null 2>&1; then touch $@; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null && touch $@; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null && touch $@; \
+	else echo "Chromium is missing and cannot be installed from here (apt-get install chromium); the browser test will say so and be skipped."; fi
+
+test: test-setup
+	@./.ci/gotest
+
+unit:
+	CGO_ENABLED=1 go test -race -shuffle=on -short ./...
+
+fmt:
+	gofmt -l -w $(GOFILES)
+
+lint: $(LINT)
+	$(LINT) run ./...
+	CGO_ENABLED=0 go vet ./...
+
+$(LINT):
+	mkdir -p $(TOOLS)/bin
+	GOBIN=$(abspath $(TOOLS))/bin go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv $(TOOLS)/bin/golangci-lint $@
+
+bench:
+	@go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./store/local ./rag ./internal/app
+
+fuzz:
+	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$pkg; done; done
+
+clean:
+	rm -rf bin .tools .groundwork

@@ -1,0 +1,152 @@
+package rag
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/rag/analyze"
+)
+
+func TestSentences(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string][]string{
+		"":                                 nil,
+		"One. Two! Three?":                 {"One.", "Two!", "Three?"},
+		"See e.g. this one. Next.":         {"See e.g. this one.", "Next."},
+		"It costs 3.50 euros. Fine.":       {"It costs 3.50 euros.", "Fine."},
+		"a line\nthat goes on. And on.":    {"a line\nthat goes on.", "And on."},
+		"- first item\n- second item":      {"- first item", "- second item"},
+		"1. first step\n2. second step":    {"1. first step", "2. second step"},
+		"# Heading\nText of it.":           {"# Heading", "Text of it."},
+		"| a | b |\n| 1 | 2 |":             {"| a | b |", "| 1 | 2 |"},
+		"Para one\n\nPara two":             {"Para one", "Para two"},
+		"(“Done.”) Then more.":             {"(“Done.”) Then more."},
+		"これは文です。次の文。":                      {"これは文です。", "次の文。"},
+		"Meals:\nbreakfast and lunch. End": {"Meals:", "breakfast and lunch.", "End"},
+	} {
+		var got []string
+		for _, s := range sentences(text) {
+			got = append(got, text[s.start:s.end])
+		}
+		require.Equal(t, want, got, "%q", text)
+	}
+}
+
+func FuzzSentences(f *testing.F) {
+	f.Add("One. Two\n- three\n\n# four | five")
+	f.Fuzz(func(t *testing.T, text string) {
+		at := 0
+		for _, s := range sentences(text) {
+			if s.start < at || s.end <= s.start || s.end > len(text) || strings.TrimSpace(text[at:s.start]) != "" {
+				t.Fatalf("%q: %v after %d", text, s, at)
+			}
+			at = s.end
+		}
+		if strings.TrimSpace(text[at:]) != "" {
+			t.Fatalf("%q: rest %q", text, text[at:])
+		}
+	})
+}
+
+func TestMarksAreTakenOutHoweverTheTextIsSplit(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"10 days [1].":             "10 days.",
+		"10 days[1][2], then [3]!": "10 days, then!",
+		"see [1, 2] and [3-5] ok":  "see and ok",
+		"[link](x) and [ ] stay":   "[link](x) and [ ] stay",
+		"an open [12":              "an open [12",
+		"array [x1] stays":         "array [x1] stays",
+		"":                         "",
+		"[99] first":               " first",
+		"trailing ":                "trailing ",
+	} {
+		for range 20 {
+			var f markFilter
+			var got strings.Builder
+			for rest := text; rest != ""; {
+				n := 1 + rand.IntN(len(rest))
+				got.WriteString(f.write(rest[:n]))
+				rest = rest[n:]
+			}
+			got.WriteString(f.close())
+			require.Equal(t, want, got.String(), "%q", text)
+		}
+	}
+}
+
+func source(text string) []Source {
+	return []Source{{Index: 1, Passage: Passage{DocumentID: "file-1", Start: 50, End: 50 + utf8.RuneCountInString(text), Text: text}}}
+}
+
+func TestVerdicts(t *testing.T) {
+	t.Parallel()
+	text := "Employees with fewer than 3 years of service earn 4 hours of annual leave per pay period. " +
+		"Personal laptops must not be connected to the office network. The badge office opens on Wednesday at 9:30. Günther Müller approves travel."
+	for _, c := range []struct {
+		question, answer string
+		want             Verdict
+		quote            string
+	}{
+		{"How much leave?", "You earn 4 hours of annual leave per pay period.", Supported, "Employees with fewer than 3 years of service earn 4 hours of annual leave per pay period."},
+		{"How much leave?", "You earn four hours of annual leave per pay period.", Supported, ""},
+		{"How much leave?", "You earn 6 hours of annual leave per pay period.", Unsupported, ""},
+		{"May I connect my personal laptop to the network?", "Personal laptops must not be connected to the office network.", Supported, "Personal laptops must not be connected to the office network."},
+		{"Who approves travel?", "Günther Müller approves travel.", Supported, "Günther Müller approves travel."},
+		{"Who approves travel?", "Günther Müller.", Supported, ""},
+		{"When does the badge office open?", "Bananas grow in tropical greenhouses near volcanic islands.", Unsupported, ""},
+	} {
+		cited, _ := cite(c.answer, c.question, source(text), analyze.Terms)
+		require.Len(t, cited, 1, c.answer)
+		require.Equal(t, c.want, cited[0].Verdict, c.answer)
+		require.Equal(t, cited[0].Quote, string([]rune(text)[cited[0].Start-50:cited[0].End-50]))
+		if c.quote != "" {
+			require.Equal(t, c.quote, cited[0].Quote)
+		}
+	}
+}
+
+func TestNumbersHaveOneForm(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []string{"1500", "4", "75", "3.5", "20"}, numbers("1,500 four 75% 3.50 20mg"))
+	require.True(t, negated("You can't do that"))
+	require.True(t, negated("It is not allowed."))
+	require.False(t, negated("A notable knot"))
+}
+
+func TestAsksValue(t *testing.T) {
+	t.Parallel()
+	for _, q := range []string{"How much is it?", "What's the nightly limit", "how many months of leave", "What percentage do I get?"} {
+		require.True(t, asksValue(q), q)
+	}
+	for _, q := range []string{"Who approves travel?", "May I delete messages?", "Where is the showroom?"} {
+		require.False(t, asksValue(q), q)
+	}
+}
+
+func FuzzCite(f *testing.F) {
+	f.Add("You get 4 hours. Yes.", "How much?", "You get 4 hours per period.\n- or 5")
+	f.Fuzz(func(t *testing.T, answer, question, text string) {
+		if !utf8.ValidString(answer) || !utf8.ValidString(text) || len(answer)+len(text) > 4000 {
+			t.Skip()
+		}
+		cited, unsupported := cite(answer, question, source(text), analyze.Terms)
+		for _, c := range cited {
+			if got := string([]rune(text)[c.Start-50 : c.End-50]); got != c.Quote {
+				t.Fatalf("quote %q is %q in the text", c.Quote, got)
+			}
+			if c.AnswerStart < 0 || c.AnswerEnd > utf8.RuneCountInString(answer) {
+				t.Fatalf("answer offsets %d–%d", c.AnswerStart, c.AnswerEnd)
+			}
+		}
+		for _, u := range unsupported {
+			if u[0] < 0 || u[1] > utf8.RuneCountInString(answer) || u[0] >= u[1] {
+				t.Fatalf("unsupported %v", u)
+			}
+		}
+	})
+}
