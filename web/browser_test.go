@@ -201,6 +201,20 @@ func TestMissingDocumentSaysSo(t *testing.T) {
 	require.Contains(t, p.Text("#reader [role=alert]"), "not_found")
 }
 
+func TestDroppedFilesAreUploaded(t *testing.T) {
+	t.Parallel()
+	_, p := open(t)
+	p.Until("document.querySelector('#document-list button')")
+	p.Script(`const data = new DataTransfer();
+		data.items.add(new File(["one"], "one.md"));
+		data.items.add(new File(["two"], "two.md"));
+		document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }))`)
+	require.Equal(t, "ready", p.Uploaded("one.md"))
+	require.Equal(t, "ready", p.Uploaded("two.md"))
+	require.Equal(t, "3", p.Text("#documents-count"))
+	p.Clean()
+}
+
 func TestNewStoreIsMadeByAnUpload(t *testing.T) {
 	t.Parallel()
 	f, p := open(t)
@@ -216,10 +230,12 @@ func TestNewStoreIsMadeByAnUpload(t *testing.T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	require.Equal(t, []string{"handbook", "empty", "contracts"}, f.names)
+	require.Equal(t, 1, webtest.Eval[int](p, "document.querySelectorAll('#documents .files > li').length"), "it is listed once")
 }
 
-// TestScreenshots writes pictures for the eye into $GROUNDWORK_SCREENSHOTS.
-func TestScreenshots(t *testing.T) {
+// Nothing sticks out, everything has a name and enough contrast: light, dark
+// and narrow. With GROUNDWORK_SCREENSHOTS set to a folder, pictures for the eye go there.
+func TestLooks(t *testing.T) {
 	t.Parallel()
 	dir := os.Getenv("GROUNDWORK_SCREENSHOTS")
 	f, p := open(t)
@@ -235,10 +251,12 @@ func TestScreenshots(t *testing.T) {
 			width int64
 			dark  bool
 		}{{"light", 1280, false}, {"dark", 1280, true}, {"narrow", 360, false}} {
+			p.Look(look.width, look.dark)
 			if dir != "" {
-				p.Screenshot(filepath.Join(dir, name+"-"+look.name+".png"), look.width, look.dark)
+				p.Screenshot(filepath.Join(dir, name+"-"+look.name+".png"))
 			}
 			require.LessOrEqual(t, webtest.Eval[int](p, "document.documentElement.scrollWidth - innerWidth"), 0, "nothing sticks out sideways")
+			require.Empty(t, p.Barriers(), "%s %s", name, look.name)
 		}
 	}
 	shoot("page")

@@ -143,8 +143,14 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	data := []object{}
-	if r.PathValue("id") == "vs_1" {
-		data = append(data, object{"id": "file-leave", "object": "vector_store.file", "status": "completed", "groundwork": f.documents["file-leave"]})
+	row := func(id string) {
+		data = append(data, object{"id": id, "object": "vector_store.file", "status": "completed", "groundwork": f.documents[id]})
+	}
+	switch r.PathValue("id") {
+	case "vs_1":
+		row("file-leave")
+	case "vs_3":
+		row("file-2")
 	}
 	write(w, object{"object": "list", "data": data, "has_more": false})
 }

@@ -1,7 +1,6 @@
 package webtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -99,12 +98,7 @@ func documentText(t *testing.T, baseURL, id string) string {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	body, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
-	if res.Header.Get("Content-Type") != "application/json" {
-		return string(body)
-	}
-	var object struct{ Text string }
-	require.NoError(t, json.Unmarshal(body, &object))
-	return object.Text
+	return string(body)
 }
 
 // Upload gives files with this name and content to the file picker.
@@ -123,14 +117,19 @@ func (p *Page) Uploaded(name string) string {
 	return Eval[string](p, row+".dataset.state")
 }
 
-// Screenshot writes what the whole page looks like at a width in CSS pixels, light or dark.
-func (p *Page) Screenshot(path string, width int64, dark bool) {
+// Look sets the width of the window in CSS pixels, and light or dark.
+func (p *Page) Look(width int64, dark bool) {
 	p.t.Helper()
 	scheme := "light"
 	if dark {
 		scheme = "dark"
 	}
 	p.Do("set the look", emulate(width, scheme))
+}
+
+// Screenshot writes what the window shows.
+func (p *Page) Screenshot(path string) {
+	p.t.Helper()
 	png, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	require.NoError(p.t, err)
 	require.NoError(p.t, os.WriteFile(path, png, 0o600))

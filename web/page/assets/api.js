@@ -89,8 +89,5 @@ export async function* events(res) {
 // it, so a byte-order mark at its start is kept.
 export async function documentText(id, signal) {
   const res = await call(`/v1/files/${encodeURIComponent(id)}/text`, { signal });
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(await res.arrayBuffer());
-  if (!res.headers.get("Content-Type")?.includes("json")) return text;
-  const object = JSON.parse(text);
-  return object.text ?? object.content;
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(await res.arrayBuffer());
 }

@@ -13,14 +13,16 @@ let last = null; // the last finished exchange, for follow-up questions
 
 const current = () => stores.find((s) => s.id === $("store").value) ?? null;
 
-// load reads stores and models, and keeps `want` (a store's name or id) chosen.
+// load reads stores and models, and keeps `want` (a store's name or id)
+// chosen. It gives false when the server did not let it.
 async function load(want = wanted()) {
   try {
     const [storePage, modelPage] = await Promise.all([json("/v1/vector_stores?limit=100"), json("/v1/models")]);
     stores = storePage.data;
     models = modelPage.data;
   } catch (err) {
-    return fail(err, "The page cannot load", () => load(want));
+    fail(err, "The page cannot load", () => begin(want));
+    return false;
   }
   $("key-form").hidden = true;
   $("page-error").hidden = true;
@@ -29,6 +31,12 @@ async function load(want = wanted()) {
   const chosen = stores.find((s) => s.name === want || s.id === want) ?? stores[0];
   $("store").value = chosen?.id ?? fresh;
   await pick();
+  return true;
+}
+
+// begin loads, and opens the document that the address names.
+async function begin(want) {
+  if (await load(want)) reader.fromAddress();
 }
 
 const wanted = () => new URLSearchParams(location.hash.slice(1)).get("store") ?? sessionStorage.getItem("groundwork-store");
@@ -62,8 +70,8 @@ async function ask(question) {
   if (running) return;
   const follow = $("follow").checked && last;
   const messages = [...(follow ? last : []), { role: "user", content: question }];
-  const turn = new Turn(question, { read: reader.open, again: () => (turn.node.remove(), ask(question)) });
   hush();
+  const turn = new Turn(question, { read: reader.open, again: () => (turn.node.remove(), ask(question)) });
   $("answers").prepend(turn.node);
   busy(new AbortController());
   try {
@@ -114,9 +122,8 @@ $("key-form").addEventListener("submit", (e) => {
   e.preventDefault();
   key.set($("key").value.trim());
   $("key").value = "";
-  load();
+  begin();
 });
 
 documents.start(load);
-await load();
-reader.fromAddress();
+await begin();

@@ -43,6 +43,7 @@ export function start(onNewStore) {
 export async function choose(next) {
   store = next;
   $("new-store-field").hidden = store !== null;
+  for (const row of $("uploads").children) row.hidden = row.dataset.store !== store?.name;
   await list();
 }
 
@@ -51,27 +52,37 @@ async function list(after = "") {
   const mine = ++shown;
   const ul = $("document-list");
   $("more-documents").hidden = true;
-  $("document-empty").hidden = store !== null;
-  $("documents-count").textContent = "";
-  if (!store) return ul.replaceChildren();
+  if (!store) {
+    ul.replaceChildren();
+    return tally();
+  }
   try {
     const query = new URLSearchParams({ limit: 50, order: "desc", ...(after && { after }) });
     const page = await json(`/v1/vector_stores/${encodeURIComponent(store.id)}/files?${query}`);
     if (mine !== shown) return;
     if (!after) ul.replaceChildren();
     for (const { groundwork: doc } of page.data) {
+      if (rowOf("uploads", doc.id)) continue;
       const row = new Row(doc.filename);
       ul.append(row.node);
       row.document(doc);
       if (!done(doc)) row.follow(store, doc.id);
     }
-    $("document-empty").hidden = ul.children.length > 0;
-    $("documents-count").textContent = ul.children.length ? `${ul.children.length}${page.has_more ? "+" : ""}` : "";
     $("more-documents").hidden = !page.has_more;
     $("more-documents").dataset.after = page.data.at(-1)?.id ?? "";
+    tally();
   } catch (err) {
     if (mine === shown && err.status !== 401) ul.replaceChildren(el("li", {}, trouble(err, "The documents cannot be listed", () => list())));
   }
+}
+
+const rowOf = (list, id) => $(list).querySelector(`li[data-id="${CSS.escape(id)}"]`);
+
+// tally counts what is shown, and says so when that is nothing.
+function tally() {
+  const n = document.querySelectorAll("#documents .files > li[data-id]:not([hidden])").length;
+  $("documents-count").textContent = n ? `${n}${$("more-documents").hidden ? "" : "+"}` : "";
+  $("document-empty").hidden = n > 0;
 }
 
 const done = (doc) => doc.status === "ready" || doc.status === "failed";
@@ -96,7 +107,7 @@ class Row {
   }
 
   document(doc) {
-    this.node.dataset.state = doc.status;
+    Object.assign(this.node.dataset, { state: doc.status, id: doc.id });
     const [icon, words] = states[doc.status] ?? ["?", doc.status];
     this.mark(icon, doc.status === "embedding" && doc.chunks ? `${words} ${doc.chunks_done} of ${doc.chunks}` : words);
     if (!done(doc)) return;
@@ -144,6 +155,7 @@ function add(files) {
   for (const file of files) {
     const row = new Row(file.name);
     row.mark("○", "Waiting");
+    row.node.dataset.store = into.name;
     $("uploads").prepend(row.node);
     waiting.push({ file, row, into });
   }
@@ -165,7 +177,9 @@ async function upload({ file, row, into }) {
   row.node.dataset.state = "sending";
   row.detail.replaceChildren();
   const doc = await send(file, row, into);
+  rowOf("document-list", doc.id)?.remove(); // a new version of a document takes its row
   row.document(doc);
+  tally();
   if (!into.id) await made(into.name);
   if (!done(doc)) row.follow(into, doc.id);
 }
