@@ -1,0 +1,197 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"groundwork/rag"
+)
+
+//go:embed schema.sql
+var schema string
+
+// format is the version of schema.sql and of the codes; another one is refused.
+const format = "1"
+
+// walLimit is the size in bytes from which the log is copied into the file after a write.
+const walLimit = 8 << 20
+
+func dsn(file string, pageCache int) string {
+	u := url.URL{Scheme: "file", Path: file}
+	return u.String() + "?_txlock=immediate&_busy_timeout=10000" +
+		"&_pragma=page_size(8192)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=secure_delete(ON)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(0)" +
+		"&_pragma=cache_size(-" + strconv.Itoa(pageCache) + ")"
+}
+
+// openFile opens the writing connection on a file that fits o, and gives the generation.
+func openFile(ctx context.Context, file string, o Options) (*sql.DB, int64, error) {
+	db, generation, err := tryFile(ctx, file, o, 1)
+	var unfit *rag.Error
+	if !o.Reset || !errors.As(err, &unfit) || ctx.Err() != nil {
+		return db, generation, err
+	}
+	for _, suffix := range []string{"-wal", "-shm", ""} { // the file last: until then the next start resets again
+		if err := os.Remove(file + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, 0, fmt.Errorf("remove the old index: %w", err)
+		}
+	}
+	return tryFile(ctx, file, o, generation+1)
+}
+
+// tryFile opens or makes the file. When the file does not fit, the generation
+// it had comes with the error.
+func tryFile(ctx context.Context, file string, o Options, first int64) (*sql.DB, int64, error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, 0, err
+	}
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_RDWR, 0o600) // SQLite would make it readable for others
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, 0, err
+	}
+	db, err := sql.Open("sqlite", dsn(file, o.PageCache))
+	if err != nil {
+		return nil, 0, err
+	}
+	db.SetMaxOpenConns(1)
+	generation, err := prepare(ctx, db, o, first)
+	if err != nil {
+		return nil, generation, errors.Join(err, db.Close())
+	}
+	return db, generation, nil
+}
+
+func prepare(ctx context.Context, db *sql.DB, o Options, first int64) (int64, error) {
+	var tables int
+	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return 0, damaged(err)
+	}
+	if tables == 0 {
+		if err := create(ctx, db, o, first); err != nil {
+			return 0, err
+		}
+	}
+	meta, err := readMeta(ctx, db)
+	if err != nil {
+		return 0, damaged(err)
+	}
+	generation, err := strconv.ParseInt(meta["generation"], 10, 64)
+	if err != nil {
+		return 0, damaged(err)
+	}
+	if err := o.fits(meta); err != nil {
+		return generation, err
+	}
+	// A crash may have come between an erasure and the end of its log.
+	return generation, truncateLog(ctx, db)
+}
+
+func create(ctx context.Context, db *sql.DB, o Options, first int64) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // does nothing after Commit; before it, the first error counts
+	if _, err := tx.ExecContext(ctx, schema); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO meta VALUES ('format', ?), ('fingerprint', ?), ('dimensions', ?), ('generation', ?)`,
+		format, o.Fingerprint, strconv.Itoa(o.Dimensions), strconv.FormatInt(first, 10))
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func readMeta(ctx context.Context, db *sql.DB) (map[string]string, error) {
+	rows, err := db.QueryContext(ctx, `SELECT key, value FROM meta`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	meta := map[string]string{}
+	for rows.Next() {
+		var key, value string
+		if err := rows.Scan(&key, &value); err != nil {
+			return nil, err
+		}
+		meta[key] = value
+	}
+	return meta, rows.Err()
+}
+
+func (o Options) fits(meta map[string]string) error {
+	dim := strconv.Itoa(o.Dimensions)
+	switch {
+	case meta["format"] != format:
+		return refused(fmt.Sprintf("The index has format %s and this version of Groundwork needs %s", meta["format"], format))
+	case meta["dimensions"] != dim:
+		return refused(fmt.Sprintf("The index holds vectors of %s dimensions and the embedding model makes %s", meta["dimensions"], dim))
+	case meta["fingerprint"] != o.Fingerprint:
+		return refused(fmt.Sprintf("The index was made with %q and the configuration says %q", meta["fingerprint"], o.Fingerprint))
+	}
+	return nil
+}
+
+func refused(why string) error {
+	return rag.Fail(rag.CodeConflict, why+"; run `groundwork reindex` to build it anew, or go back to the old setting.")
+}
+
+func damaged(err error) error {
+	return &rag.Error{Code: rag.CodeInternal, Err: err,
+		Message: "The index cannot be read; run `groundwork reindex` to build it anew."}
+}
+
+// errBusy says that searches kept the log from being truncated.
+var errBusy = errors.New("truncate the log: searches kept it busy; try again")
+
+// truncateLog copies the log into the file and empties it: only then are
+// removed bytes gone from the disk.
+func truncateLog(ctx context.Context, db *sql.DB) error {
+	var busy, frames, copied int
+	if err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &copied); err != nil {
+		return fmt.Errorf("truncate the log: %w", err)
+	}
+	if busy != 0 {
+		return errBusy
+	}
+	return nil
+}
+
+// settle ends a write: it truncates the log when that is large or holds what
+// was removed. A busy log is left for the next write.
+func (x *Index) settle(ctx context.Context) error {
+	info, err := os.Stat(x.file + "-wal")
+	if err != nil {
+		return fmt.Errorf("look at the log: %w", err)
+	}
+	if !x.erasing && info.Size() < walLimit {
+		return nil
+	}
+	if err := x.erase(ctx); !errors.Is(err, errBusy) {
+		return err
+	}
+	return nil
+}
+
+// erase makes sure that what was removed is gone from the files.
+func (x *Index) erase(ctx context.Context) error {
+	if err := truncateLog(ctx, x.write); err != nil {
+		return err
+	}
+	x.erasing = false
+	return nil
+}

@@ -1,0 +1,120 @@
+package local
+
+import (
+	"sync"
+
+	"groundwork/rag"
+)
+
+const (
+	blockRows   = 256  // rows of codes that lie together
+	compactFrom = 1024 // dead rows from which compacting pays
+)
+
+// A store is what memory holds of one store. Rows are in the order of their
+// ids. Searches hold mu for reading from beginning to end; a write holds it
+// from just before its commit until the rows here say the same as the file, so
+// a search never sees a version in part, nor the file and memory apart.
+type store struct {
+	id     int64
+	scope  rag.Scope
+	dim    int
+	stride int
+
+	mu     sync.RWMutex
+	broken error // set when memory may differ from the file and could not be read again
+
+	blocks [][]int8 // blockRows*stride codes each, the last one fewer
+	bounds []bound  // of each row; apart from rows, because every search reads all of it
+	rows   []row
+	tokens int64 // terms of all live rows
+	dead   int
+}
+
+// A row is one searchable chunk; a dead one keeps its place until the store is compacted.
+type row struct {
+	id     int64 // in SQLite
+	chunk  string
+	length int32 // terms
+	live   bool
+}
+
+// A bound turns the product of codes into a score and its possible error.
+type bound struct{ scale, residual float32 }
+
+func newStore(id int64, scope rag.Scope, dim int) *store {
+	return &store{id: id, scope: scope, dim: dim, stride: strideOf(dim)}
+}
+
+// live is the number of rows that can be found.
+func (s *store) live() int { return len(s.rows) - s.dead }
+
+func (s *store) add(id int64, chunk string, length int, c code) {
+	if len(s.rows)%blockRows == 0 {
+		var block []int8
+		if len(s.blocks) > 0 { // a small store should stay small
+			block = make([]int8, 0, blockRows*s.stride)
+		}
+		s.blocks = append(s.blocks, block)
+	}
+	last := &s.blocks[len(s.blocks)-1]
+	*last = append(*last, c.c...)
+	for range s.stride - s.dim {
+		*last = append(*last, 0)
+	}
+	s.bounds = append(s.bounds, bound{scale: c.scale, residual: c.residual})
+	s.rows = append(s.rows, row{id: id, chunk: chunk, length: int32(length), live: true})
+	s.tokens += int64(length)
+}
+
+func (s *store) kill(ordinal int) {
+	if r := &s.rows[ordinal]; r.live {
+		r.live = false
+		r.chunk = ""
+		s.dead++
+		s.tokens -= int64(r.length)
+	}
+}
+
+// compact drops the dead rows when they are many, and reports whether the
+// ordinals changed.
+func (s *store) compact() bool {
+	if s.dead < compactFrom || s.dead < s.live()/4 {
+		return false
+	}
+	rows, bounds, blocks := s.rows, s.bounds, s.blocks
+	s.clear()
+	for i, r := range rows {
+		if !r.live {
+			continue
+		}
+		at := i % blockRows * s.stride
+		s.add(r.id, r.chunk, int(r.length), code{
+			scale: bounds[i].scale, residual: bounds[i].residual, c: blocks[i/blockRows][at : at+s.dim],
+		})
+	}
+	return true
+}
+
+func (s *store) clear() {
+	s.blocks, s.bounds, s.rows, s.tokens, s.dead = nil, nil, nil, 0, 0
+}
+
+// ordinal finds the row with the SQLite id at or after from; -1 when there is none.
+func (s *store) ordinal(id int64, from int) int {
+	lo, hi := from, len(s.rows)
+	for step := 1; lo+step < hi && s.rows[lo+step].id < id; step *= 2 { // ids asked for lie close together
+		lo += step
+	}
+	for lo < hi {
+		if mid := int(uint(lo+hi) >> 1); s.rows[mid].id < id {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(s.rows) && s.rows[lo].id == id {
+		return lo
+	}
+	return -1
+}

@@ -1,0 +1,183 @@
+package local
+
+import (
+	"container/list"
+	"context"
+	"database/sql"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+)
+
+// A posting says how often a term occurs in a row.
+type posting struct {
+	ordinal uint32 // of the row in its store
+	count   uint32
+}
+
+// termCache keeps posting lists read from FTS5, the least recently used go
+// first. Lists hold live rows only: the writer adds and removes rows while it
+// holds the store's lock, readers fill while they hold it for reading.
+type termCache struct {
+	limit int // bytes
+
+	mu     sync.Mutex
+	used   int
+	recent *list.List // of *termList, latest first
+	lists  map[int64]map[string]*list.Element
+}
+
+type termList struct {
+	store    int64
+	term     string
+	postings []posting
+	size     int
+}
+
+func newTermCache(limit int) *termCache {
+	return &termCache{limit: limit, recent: list.New(), lists: map[int64]map[string]*list.Element{}}
+}
+
+func (c *termCache) get(store int64, term string) ([]posting, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.lists[store][term]
+	if !ok {
+		return nil, false
+	}
+	c.recent.MoveToFront(e)
+	return e.Value.(*termList).postings, true
+}
+
+func (c *termCache) put(store int64, term string, postings []posting) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lists[store] == nil {
+		c.lists[store] = map[string]*list.Element{}
+	}
+	if _, ok := c.lists[store][term]; ok {
+		return // another search was faster
+	}
+	l := &termList{store: store, term: term, postings: postings}
+	c.lists[store][term] = c.recent.PushFront(l)
+	c.resize(l)
+}
+
+// resize accounts for l and makes room.
+func (c *termCache) resize(l *termList) {
+	const posting, overhead = 8, 256 // bytes; the latter for list and map entries, about
+	c.used -= l.size
+	l.size = overhead + len(l.term) + posting*cap(l.postings)
+	c.used += l.size
+	for c.used > c.limit && c.recent.Len() > 0 {
+		c.drop(c.recent.Back())
+	}
+}
+
+func (c *termCache) drop(e *list.Element) {
+	l := c.recent.Remove(e).(*termList)
+	c.used -= l.size
+	delete(c.lists[l.store], l.term)
+	if len(c.lists[l.store]) == 0 {
+		delete(c.lists, l.store)
+	}
+}
+
+// dropStore forgets all lists of a store.
+func (c *termCache) dropStore(store int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.lists[store] {
+		c.drop(e)
+	}
+}
+
+// addRow enters a new row, later than all others, into the lists that are kept.
+func (c *termCache) addRow(store int64, ordinal int, joined string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := c.lists[store]
+	if len(kept) == 0 {
+		return
+	}
+	for term := range strings.SplitSeq(joined, " ") {
+		e, ok := kept[term]
+		if !ok {
+			continue
+		}
+		l := e.Value.(*termList)
+		if n := len(l.postings); n > 0 && l.postings[n-1].ordinal == uint32(ordinal) {
+			l.postings[n-1].count++
+			continue
+		}
+		l.postings = append(l.postings, posting{ordinal: uint32(ordinal), count: 1})
+		c.resize(l)
+	}
+}
+
+// removeRows takes rows that are no longer live out of the lists.
+func (c *termCache) removeRows(s *store) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.lists[s.id] {
+		l := e.Value.(*termList)
+		kept := l.postings[:0]
+		for _, p := range l.postings {
+			if s.rows[p.ordinal].live {
+				kept = append(kept, p)
+			}
+		}
+		l.postings = kept
+	}
+}
+
+// postings gives the rows that hold the encoded term, in order. The caller
+// holds the store's lock for reading.
+func (x *Index) postings(ctx context.Context, s *store, term string) ([]posting, error) {
+	if out, ok := x.cache.get(s.id, term); ok {
+		return out, nil
+	}
+	var ids sql.NullString
+	// One string instead of a row for each posting: a third of the time. FTS5
+	// gives one row an occurrence, in the order of ids.
+	err := x.read.QueryRowContext(ctx, fmt.Sprintf(`SELECT group_concat(doc, ' ') FROM postings_%d WHERE term = ?`, s.id), term).Scan(&ids)
+	if err != nil {
+		return nil, fmt.Errorf("read postings: %w", err)
+	}
+	out, err := s.parsePostings(ids.String)
+	if err != nil {
+		return nil, err
+	}
+	x.cache.put(s.id, term, out)
+	return out, nil
+}
+
+func (s *store) parsePostings(ids string) ([]posting, error) {
+	var (
+		out  []posting
+		last int64
+		next int // ordinal from which to look
+	)
+	for ids != "" {
+		var id int64
+		i := 0
+		for ; i < len(ids) && ids[i] != ' '; i++ {
+			id = id*10 + int64(ids[i]-'0')
+		}
+		ids = ids[min(i+1, len(ids)):]
+		if id == last && len(out) > 0 {
+			if n := &out[len(out)-1].count; *n < math.MaxUint32 {
+				*n++
+			}
+			continue
+		}
+		ordinal := s.ordinal(id, next)
+		if ordinal < 0 || !s.rows[ordinal].live {
+			return nil, fmt.Errorf("the full text names chunk %d, which is not in the index", id)
+		}
+		out = append(out, posting{ordinal: uint32(ordinal), count: 1})
+		last, next = id, ordinal+1
+	}
+	return out, nil
+}
