@@ -30,9 +30,10 @@ type Span struct {
 
 // Limits bound what is taken in.
 type Limits struct {
-	MaxFile  int64 // bytes of one upload
-	Batch    int   // chunks in one embed job
-	Attempts int   // returned errors until a document is failed
+	MaxFile  int64         // bytes of one upload
+	Batch    int           // chunks in one embed job
+	Attempts int           // returned errors until a document is failed
+	Backoff  time.Duration // before the second try; four times as long before each further one, at most 5 minutes; 0: 1 s
 }
 
 // Service is the way of a document. Fill in every field but Log, then use it

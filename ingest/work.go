@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,18 +15,18 @@ import (
 
 // Register adds the four kinds of jobs.
 func (s *Service) Register(workers *river.Workers) {
-	river.AddWorker(workers, &worker[ParseArgs]{work: func(ctx context.Context, job *river.Job[ParseArgs]) error {
+	river.AddWorker(workers, &worker[ParseArgs]{service: s, work: func(ctx context.Context, job *river.Job[ParseArgs]) error {
 		return s.step(ctx, job.JobRow, job.Args.Ref, s.parse)
 	}})
-	river.AddWorker(workers, &worker[EmbedArgs]{work: func(ctx context.Context, job *river.Job[EmbedArgs]) error {
+	river.AddWorker(workers, &worker[EmbedArgs]{service: s, work: func(ctx context.Context, job *river.Job[EmbedArgs]) error {
 		return s.step(ctx, job.JobRow, job.Args.Ref, func(ctx context.Context, ref Ref) error {
 			return s.embed(ctx, ref, job.Args.From, job.Args.To)
 		})
 	}})
-	river.AddWorker(workers, &worker[PublishArgs]{work: func(ctx context.Context, job *river.Job[PublishArgs]) error {
+	river.AddWorker(workers, &worker[PublishArgs]{service: s, work: func(ctx context.Context, job *river.Job[PublishArgs]) error {
 		return s.step(ctx, job.JobRow, job.Args.Ref, s.publish)
 	}})
-	river.AddWorker(workers, &worker[SweepArgs]{work: func(ctx context.Context, job *river.Job[SweepArgs]) error {
+	river.AddWorker(workers, &worker[SweepArgs]{service: s, work: func(ctx context.Context, job *river.Job[SweepArgs]) error {
 		return s.sweepJob(ctx, job.Args)
 	}})
 }
@@ -33,19 +34,16 @@ func (s *Service) Register(workers *river.Workers) {
 // worker is a River worker made of a function.
 type worker[T river.JobArgs] struct {
 	river.WorkerDefaults[T]
-	work func(ctx context.Context, job *river.Job[T]) error
+	service *Service
+	work    func(ctx context.Context, job *river.Job[T]) error
 }
 
 func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.work(ctx, job) }
 
-// NextRetry is soon after the first error, and at most 5 minutes away.
+// NextRetry follows Limits.Backoff.
 func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
-	return time.Now().Add(backoff(len(job.Errors)))
-}
-
-// backoff after n earlier errors: 1 s, 4 s, 16 s … 5 minutes.
-func backoff(n int) time.Duration {
-	return min(time.Second<<min(2*n, 16), 5*time.Minute)
+	first := cmp.Or(w.service.Limits.Backoff, time.Second)
+	return time.Now().Add(min(first<<min(2*len(job.Errors), 16), 5*time.Minute))
 }
 
 // parse turns the file into text and chunks.

@@ -61,11 +61,16 @@ func (s *Store) Work(ctx context.Context, workers *river.Workers, opt WorkOption
 }
 
 // RequeueRunning makes the jobs available that were running when the process
-// died, and lets this one lead the queue at once. Only a process that knows to
+// died, completes its deletions, and lets this process lead the queue at once. Only a process that knows to
 // be alone (by the lock on its data directory) may call it, before Work.
 func (s *Store) RequeueRunning(ctx context.Context) (requeued int, err error) {
 	err = s.write(ctx, "requeue interrupted jobs", func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = created_at
+			WHERE state = 'scheduled' AND id IN (SELECT job_id FROM removals)`)
+		if err != nil {
 			return err
 		}
 		done, err := tx.ExecContext(ctx, "UPDATE river_job SET state = 'available' WHERE state = 'running'")
@@ -77,6 +82,16 @@ func (s *Store) RequeueRunning(ctx context.Context) (requeued int, err error) {
 		return err
 	})
 	return requeued, err
+}
+
+// Waiting counts the jobs that wait or run.
+func (s *Store) Waiting(ctx context.Context) (n int, err error) {
+	err = s.reader.QueryRowContext(ctx,
+		"SELECT COUNT(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')").Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count jobs: %w", err)
+	}
+	return n, nil
 }
 
 // quiet keeps the queue's chatter out of the log: what a job has to say, its worker says.

@@ -12,9 +12,6 @@ import (
 	"groundwork/rag"
 )
 
-// sweepAfter gives the caller of a deletion time to clean the index itself.
-const sweepAfter = 10 * time.Second
-
 // Remove deletes a document from its store.
 func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) (r ingest.Removal, err error) {
 	err = s.write(ctx, "remove a document", func(tx *sql.Tx) error {
@@ -95,16 +92,19 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, r *ingest.Removal, blobs
 		return err
 	}
 	r.ID = newID("del_")
+	job, err := s.jobs.InsertTx(ctx, tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
+		&river.InsertOpts{ScheduledAt: time.Now().Add(s.opt.SweepAfter)}) // the queue's clock is the real one
+	if err != nil {
+		return err
+	}
 	for _, t := range r.Targets {
-		_, err := tx.ExecContext(ctx, "INSERT INTO removals (id, tenant, store_id, document_id, created_at) VALUES (?, ?, ?, ?, ?)",
-			r.ID, r.Tenant, t.StoreID, t.DocumentID, s.now())
+		_, err := tx.ExecContext(ctx, "INSERT INTO removals (id, tenant, store_id, document_id, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+			r.ID, r.Tenant, t.StoreID, t.DocumentID, job.Job.ID, s.now())
 		if err != nil {
 			return err
 		}
 	}
-	_, err = s.jobs.InsertTx(ctx, tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
-		&river.InsertOpts{ScheduledAt: time.Now().Add(sweepAfter)}) // the queue's clock is the real one
-	return err
+	return nil
 }
 
 // Pending gives ErrDone once Removed was called.
@@ -126,8 +126,15 @@ func (s *Store) Pending(ctx context.Context, tenant, removalID string) (ingest.R
 // too, as far as no reader still needs them.
 func (s *Store) Removed(ctx context.Context, r ingest.Removal) error {
 	err := s.write(ctx, "end a removal", func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "DELETE FROM removals WHERE tenant = ? AND id = ?", r.Tenant, r.ID)
-		return err
+		for _, q := range []string{
+			"DELETE FROM river_job WHERE state <> 'running' AND id IN (SELECT job_id FROM removals WHERE tenant = ? AND id = ?)",
+			"DELETE FROM removals WHERE tenant = ? AND id = ?",
+		} {
+			if _, err := tx.ExecContext(ctx, q, r.Tenant, r.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err

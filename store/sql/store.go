@@ -30,6 +30,7 @@ type Options struct {
 	MaxQueue       int              // documents on their way before Accept refuses; 0: no limit
 	MaxQueueTenant int              // the same for one tenant
 	Readers        int              // connections for reading; 0: 4
+	SweepAfter     time.Duration    // until a job looks whether a deletion was completed; 0: 10 s
 	Keyless        func() bool      // whether callers without a key are let in while no key was made; nil: never
 }
 
@@ -50,6 +51,8 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
+	opt.SweepAfter = cmp.Or(opt.SweepAfter, 10*time.Second)
+	opt.Readers = cmp.Or(opt.Readers, 4)
 	if err := touch(opt.Path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -71,9 +74,8 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.reader, err = sql.Open("sqlite", dsn(s.opt.Path, "_query_only", "1")); err != nil {
 		return err
 	}
-	readers := cmp.Or(s.opt.Readers, 4)
-	s.reader.SetMaxOpenConns(readers)
-	s.reader.SetMaxIdleConns(readers)
+	s.reader.SetMaxOpenConns(s.opt.Readers)
+	s.reader.SetMaxIdleConns(s.opt.Readers)
 	s.reader.SetConnMaxIdleTime(time.Minute)
 	s.jobs, err = river.NewClient(riversqlite.New(s.writer), &river.Config{Logger: quiet(s.opt.Log)})
 	return err

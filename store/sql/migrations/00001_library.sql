@@ -99,6 +99,7 @@ CREATE TABLE removals (
     tenant      TEXT NOT NULL,
     store_id    TEXT NOT NULL,
     document_id TEXT NOT NULL,
+    job_id      BIGINT NOT NULL, -- its sweep job
     created_at  BIGINT NOT NULL,
     PRIMARY KEY (id, store_id, document_id)
 );

@@ -1,0 +1,254 @@
+package ingest_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+)
+
+// Environment of the child process that is killed.
+const (
+	childDir   = "GROUNDWORK_TEST_CHILD"
+	childFrom  = "GROUNDWORK_TEST_CHILD_FROM"
+	childSlow  = "GROUNDWORK_TEST_CHILD_SLOW"
+	documents  = 100
+	killed     = 20
+	storeName  = "handbook"
+	childReady = "up"
+)
+
+// deed is one request to the server, in the order of the plan.
+type deed struct {
+	path    string
+	content string // empty: delete the document
+}
+
+// plan: 100 documents; every tenth is replaced later and every tenth deleted.
+func plan() []deed {
+	var deeds []deed
+	for i := range documents {
+		deeds = append(deeds, deed{fmt.Sprintf("doc-%02d.md", i), fmt.Sprintf("document %d\n", i) + numbered(i%23)})
+		switch {
+		case i >= 20 && i%10 == 3:
+			deeds = append(deeds, deed{fmt.Sprintf("doc-%02d.md", i-20), "replaced\n" + numbered(i%17)})
+		case i >= 20 && i%10 == 7:
+			deeds = append(deeds, deed{fmt.Sprintf("doc-%02d.md", i-20), ""})
+		}
+	}
+	return deeds
+}
+
+// outcome is what must be there in the end: content by path.
+func outcome(deeds []deed) map[string]string {
+	want := map[string]string{}
+	for _, d := range deeds {
+		if want[d.path] = d.content; d.content == "" {
+			delete(want, d.path)
+		}
+	}
+	return want
+}
+
+// child carries out the plan from where the parent tells, says each deed that
+// was acknowledged, and says "idle" when nothing is left to do. The parent
+// kills it on the way.
+func child(ctx context.Context, dir string) error {
+	s, err := assemble(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if os.Getenv(childSlow) != "" {
+		s.model.before = func(ctx context.Context, _ []string) error {
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		}
+	}
+	stop, err := s.work(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.Recover(ctx); err != nil {
+		return err
+	}
+	fmt.Println(childReady)
+	from, err := strconv.Atoi(os.Getenv(childFrom))
+	if err != nil {
+		return err
+	}
+	st, err := s.store.EnsureStore(ctx, rag.DefaultTenant, storeName)
+	if err != nil {
+		return err
+	}
+	scope := rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}
+	for i, d := range plan()[from:] {
+		if err := s.carryOut(ctx, scope, d); err != nil {
+			return err
+		}
+		fmt.Println("ack", from+i+1)
+	}
+	for n := 1; n > 0; {
+		if n, err = s.store.Waiting(ctx); err != nil {
+			return err
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	fmt.Println("idle")
+	if err := stop(ctx); err != nil {
+		return err
+	}
+	return s.store.Close()
+}
+
+func (s *server) carryOut(ctx context.Context, scope rag.Scope, d deed) error {
+	if d.content != "" {
+		_, err := s.Upload(ctx, scope, d.path, "", strings.NewReader(d.content))
+		return err
+	}
+	docs, err := s.all(ctx, scope)
+	if err != nil {
+		return err
+	}
+	for _, doc := range docs {
+		if doc.Path == d.path {
+			_, err := s.Remove(ctx, scope, doc.ID)
+			return err
+		}
+	}
+	return nil // deleted, but not acknowledged, before the last kill
+}
+
+func (s *server) all(ctx context.Context, scope rag.Scope) (docs []rag.Document, err error) {
+	for more := true; more; {
+		p := rag.Page{Limit: 100}
+		if len(docs) > 0 {
+			p.After = docs[len(docs)-1].ID
+		}
+		var some []rag.Document
+		if some, more, err = s.store.Documents(ctx, scope, p); err != nil {
+			return nil, err
+		}
+		docs = append(docs, some...)
+	}
+	return docs, nil
+}
+
+// run starts a child and kills it after a while, or lets it end when the while
+// is 0. It returns how many deeds were acknowledged and whether it became idle.
+func run(t *testing.T, dir string, acked int, while time.Duration) (int, bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childFrom+"="+strconv.Itoa(acked))
+	if while > 0 {
+		cmd.Env = append(cmd.Env, childSlow+"=1")
+	}
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	idle := false
+	in := bufio.NewScanner(out)
+	for in.Scan() {
+		word, n, _ := strings.Cut(in.Text(), " ")
+		switch word {
+		case childReady:
+			if while > 0 {
+				timer := time.AfterFunc(while, func() { _ = cmd.Process.Kill() }) // it may have ended
+				defer timer.Stop()
+			}
+		case "ack":
+			acked, err = strconv.Atoi(n)
+			require.NoError(t, err)
+		case "idle":
+			idle = true
+		default:
+			t.Fatalf("the child says: %s", in.Text())
+		}
+	}
+	if err := cmd.Wait(); while == 0 {
+		require.NoError(t, err)
+	}
+	return acked, idle
+}
+
+func TestKilledAgainAndAgainNothingIsLostOrDoubled(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	acked, early := 0, 0
+	for range killed {
+		var idle bool
+		acked, idle = run(t, dir, acked, 20*time.Millisecond+time.Duration(random.IntN(250))*time.Millisecond)
+		if idle {
+			early++
+		}
+	}
+	t.Logf("%d of %d deeds acknowledged after %d kills; %d children had nothing left to do", acked, len(plan()), killed, early)
+	acked, idle := run(t, dir, acked, 0)
+	require.Equal(t, len(plan()), acked)
+	require.True(t, idle)
+	requireOutcome(t, dir)
+}
+
+// requireOutcome checks invariants 1 to 3: every acknowledged document is
+// there once and ready, with exactly its chunks, and nothing else is anywhere.
+func requireOutcome(t *testing.T, dir string) {
+	t.Helper()
+	s, err := assemble(t.Context(), dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, s.store.Close()) }()
+	st, err := s.store.Store(t.Context(), rag.DefaultTenant, storeName)
+	require.NoError(t, err)
+	docs, err := s.all(t.Context(), rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID})
+	require.NoError(t, err)
+	want := outcome(plan())
+	contents, entries := map[string]bool{}, 0
+	for _, doc := range docs {
+		content, ok := want[doc.Path]
+		require.True(t, ok, "%s is there twice, or was deleted", doc.Path)
+		delete(want, doc.Path)
+		require.Equal(t, rag.StateReady, doc.State, "%s: %s", doc.Path, doc.Error)
+		require.Equal(t, doc.Version, doc.LiveVersion)
+		text, err := s.store.Text(t.Context(), doc.Tenant, doc.ID)
+		require.NoError(t, err)
+		require.Equal(t, content, text)
+		require.Equal(t, strings.Count(content, "\n"), doc.Chunks)
+		require.Equal(t, doc.Chunks, doc.ChunksDone)
+		requireIndexed(t, s, doc)
+		for seq := range doc.Chunks {
+			ref := ingest.Ref{StoreID: doc.StoreID, DocumentID: doc.ID, Version: doc.Version}
+			require.Contains(t, s.index.held(doc).Versions[doc.Version], ingest.ChunkID(ref, seq))
+		}
+		contents[doc.SHA256] = true
+		entries++
+	}
+	require.Empty(t, want, "lost")
+	holding := 0
+	for _, d := range s.index.docs {
+		if len(d.Versions) > 0 {
+			holding++
+		}
+	}
+	require.Equal(t, entries, holding, "documents in the index")
+	var kept []string
+	for sum := range contents {
+		kept = append(kept, sum)
+	}
+	require.ElementsMatch(t, kept, s.blobs(t))
+}
