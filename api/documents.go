@@ -87,5 +87,7 @@ func (s *Server) openDocument(c *gin.Context) {
 			fragment.Set(name, v)
 		}
 	}
-	c.Redirect(http.StatusFound, "/#"+fragment.Encode())
+	c.Header("Location", "/#"+fragment.Encode())
+	c.Status(http.StatusFound)
+	c.Writer.WriteHeaderNow()
 }

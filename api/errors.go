@@ -7,7 +7,6 @@ import (
 	"math"
 	"mime/multipart"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
 
@@ -123,6 +122,9 @@ func setRetry(h http.Header, p problem) {
 // explain replaces what a cancelled context made of an error by the reason for
 // the cancelling, and errors of reading a body by ones with advice.
 func explain(ctx context.Context, err error) error {
+	if rag.CodeOf(err) == codeSlow {
+		return err // net/http cancels the context as well
+	}
 	if ctx.Err() != nil {
 		var known *rag.Error
 		if cause := context.Cause(ctx); errors.As(cause, &known) {
@@ -137,8 +139,6 @@ func explain(ctx context.Context, err error) error {
 		return err
 	case errors.As(err, &tooLarge):
 		return &rag.Error{Code: rag.CodeTooLarge, Err: err, Message: "The request body is larger than " + size(tooLarge.Limit) + ". Send less at once."}
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &rag.Error{Code: codeSlow, Err: err, Message: "The request body came too slowly. Send it again over a faster connection."}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, multipart.ErrMessageTooLarge):
 		return &rag.Error{Code: rag.CodeInvalid, Err: err, Message: "The request body ends too early or is not well formed. Send it again."}
 	}

@@ -27,7 +27,6 @@ type form struct {
 	maxFiles int
 	tempDir  string
 	files    int
-	open     *fileBody  // the file of the last part
 	held     []*os.File // removed by close
 }
 
@@ -58,11 +57,9 @@ func (s *Server) openForm(c *gin.Context, maxFiles int) (*form, error) {
 	return &form{reader: reader, maxFile: s.opts.MaxFile, maxFiles: maxFiles, tempDir: s.opts.TempDir}, nil
 }
 
-// next is nil after the last part.
+// next is nil after the last part. What is left of a file that was too large
+// is skipped, so that the client reads the reply and the other files count.
 func (f *form) next() (*part, error) {
-	if f.open != nil && f.open.endless() {
-		return nil, tooLarge(f.maxFile)
-	}
 	p, err := f.reader.NextPart()
 	if err == io.EOF {
 		return nil, nil
@@ -91,8 +88,7 @@ func (f *form) next() (*part, error) {
 	if f.files++; f.files > f.maxFiles {
 		return nil, &rag.Error{Code: rag.CodeTooLarge, Param: "file", Message: fmt.Sprintf("There are more than %d files in this request. Send the others in another one.", f.maxFiles)}
 	}
-	f.open = &fileBody{r: p, limit: f.maxFile, left: f.maxFile}
-	out.file = file{filename: filename, mediaType: p.Header.Get("Content-Type"), body: f.open}
+	out.file = file{filename: filename, mediaType: p.Header.Get("Content-Type"), body: &fileBody{r: p, limit: f.maxFile, left: f.maxFile}}
 	return out, nil
 }
 
@@ -169,16 +165,6 @@ func (b *fileBody) explain(err error) error {
 	return err
 }
 
-// endless reads past the rest of a file that is too large, as far as another
-// file could reach, and reports whether even that did not end it.
-func (b *fileBody) endless() bool {
-	if !b.over || b.cut {
-		return false
-	}
-	n, err := io.CopyN(io.Discard, b.r, b.limit)
-	return err == nil && n == b.limit
-}
-
 func tooLarge(limit int64) error {
 	return &rag.Error{Code: rag.CodeTooLarge, Param: "file", Message: "The file is larger than " + size(limit) + ". Split it, or ask the operator to raise upload.max_file."}
 }
@@ -186,7 +172,7 @@ func tooLarge(limit int64) error {
 // badForm keeps the errors that explain knows and calls every other one malformed.
 func badForm(err error) error {
 	var limit *http.MaxBytesError
-	if errors.As(err, &limit) || errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.As(err, &limit) || rag.CodeOf(err) == codeSlow {
 		return err
 	}
 	return &rag.Error{Code: rag.CodeInvalid, Err: err, Message: "The upload ended early or its form is not well formed. Send it again."}

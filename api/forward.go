@@ -163,7 +163,9 @@ func relayStream(out *stream, body io.Reader, alive func()) error {
 		case errors.Is(err, io.EOF) && bytes.HasSuffix(bytes.TrimSpace(tail), []byte("data: [DONE]")):
 			return nil
 		case err != nil:
-			out.write([]byte("\n\n")) // ends an event that was cut in the middle
+			if out.begun && !bytes.HasSuffix(tail, []byte("\n\n")) {
+				out.write([]byte("\n\n")) // ends the event that was cut
+			}
 			return errCut(err)
 		}
 	}

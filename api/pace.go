@@ -1,9 +1,13 @@
 package api
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"time"
+
+	"groundwork/rag"
 )
 
 // slowest is what a body must make on average, in bytes a second, after the
@@ -57,22 +61,43 @@ type pacedBody struct {
 	idle    time.Duration
 	n       int64
 	spent   time.Duration
+	err     error // sticky
 }
 
+// newPacedBody sets the first deadline: net/http reads what a handler left, and
+// a client that sends nothing more must not hold it there.
 func newPacedBody(body io.ReadCloser, w http.ResponseWriter, idle time.Duration) *pacedBody {
-	return &pacedBody{ReadCloser: body, control: http.NewResponseController(w), idle: idle}
+	p := &pacedBody{ReadCloser: body, control: http.NewResponseController(w), idle: idle}
+	_ = p.control.SetReadDeadline(time.Now().Add(idle)) // not supported by the writers of tests
+	return p
 }
 
 func (p *pacedBody) Read(b []byte) (int, error) {
 	began := time.Now()
 	left := min(p.idle, p.idle+time.Duration(p.n/slowest)*time.Second-p.spent)
-	_ = p.control.SetReadDeadline(began.Add(left)) // not supported by the writers of tests
+	_ = p.control.SetReadDeadline(began.Add(left)) // as above
 	n, err := p.ReadCloser.Read(b)
 	p.n += int64(n)
 	p.spent += time.Since(began)
-	if err != nil {
+	p.err = err
+	switch {
+	case err == io.EOF:
 		// After the body net/http waits here for the client to hang up: without a deadline.
 		_ = p.control.SetReadDeadline(time.Time{})
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = &rag.Error{Code: codeSlow, Err: err, Message: "The request body came too slowly. Send it again over a faster connection."}
 	}
 	return n, err
+}
+
+// most is how much of an unwanted body is read, in bytes.
+const most = 8 << 20
+
+// linger reads what the handler left, before the reply leaves the buffer: a
+// client that is still sending would else see its connection reset and no
+// reply. One that asked first (Expect) sends nothing before it is told to.
+func (p *pacedBody) linger(sending bool) {
+	if sending && p.err == nil {
+		_, _ = io.CopyN(io.Discard, p, most) // whatever comes of it, the reply is the same
+	}
 }

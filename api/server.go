@@ -144,7 +144,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(ctx)
 	w = newPacedWriter(w, s.opts.ClientIdle)
 	if r.Body != nil && r.Body != http.NoBody {
-		r.Body = newPacedBody(r.Body, w, s.opts.ClientIdle)
+		body := newPacedBody(r.Body, w, s.opts.ClientIdle)
+		defer body.linger(r.Header.Get("Expect") == "")
+		r.Body = body
 	}
 	if r.Method == http.MethodHead {
 		r.Method = http.MethodGet

@@ -1,0 +1,167 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/rag"
+)
+
+const events = "data: {\"id\":\"up\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n"
+
+func reply(status int, body io.Reader, header ...string) (*http.Response, error) {
+	h := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		h.Set(header[i], header[i+1])
+	}
+	return &http.Response{StatusCode: status, Header: h, Body: io.NopCloser(body)}, nil
+}
+
+// MODEL by itself: bytes go on and come back as they are.
+func TestForwardChat(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var sent string
+	b.models.forward = func(_ context.Context, server, path string, body []byte) (*http.Response, error) {
+		sent = server + " " + path + " " + string(body)
+		return upstream(200, `{"id": "up",  "object":"chat.completion","created":1,"model":"m","choices":[]}`)
+	}
+	body := `{ "model":"llama3.1:8b", "top_k": 5,"messages":[{"role":"user","content":"Hi"}] }`
+	res := b.do(t, "POST", chatPath, keyAsk, body)
+	require.Equal(t, 200, res.status)
+	require.Equal(t, "chat /v1/chat/completions "+body, sent)
+	require.Equal(t, `{"id": "up",  "object":"chat.completion","created":1,"model":"m","choices":[]}`, res.body)
+
+	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+		return reply(200, iotest.OneByteReader(strings.NewReader(events+events+"data: [DONE]\n\n")))
+	}
+	res = b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", streamed))
+	require.Equal(t, events+events+"data: [DONE]\n\n", res.body)
+	require.Equal(t, "text/event-stream; charset=utf-8", res.header.Get("Content-Type"))
+}
+
+func TestForwardCut(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, body := range map[string]io.Reader{
+		"no [DONE]": strings.NewReader(events),
+		"reset":     io.MultiReader(strings.NewReader(events+`data: {"id":`), iotest.ErrReader(errors.New("connection reset"))),
+	} {
+		b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) { return reply(200, body) }
+		res, err := b.send(t.Context(), "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", streamed))
+		require.NoError(t, err)
+		require.Equal(t, 200, res.status, name)
+		require.NotContains(t, res.body, "[DONE]", name)
+		parts := strings.Split(strings.TrimSpace(res.body), "\n\n")
+		require.Contains(t, parts[len(parts)-1], `data: {"error":{"message":"The model server's reply was cut off.`, name)
+	}
+	for name, body := range map[string]io.Reader{
+		"half JSON": strings.NewReader(`{"id":`),
+		"reset":     iotest.ErrReader(errors.New("connection reset")),
+		"no JSON":   strings.NewReader("<html>"),
+	} {
+		b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) { return reply(200, body) }
+		res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi"))
+		require.Equal(t, 503, res.status, name)
+		require.Equal(t, "model_unavailable", res.problem(t)["code"], name)
+	}
+	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+		return reply(200, iotest.ErrReader(errors.New("connection reset")))
+	}
+	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", streamed))
+	require.Equal(t, 503, res.status, "a stream that fails before its first byte is a status")
+}
+
+func TestForwardRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, c := range []struct {
+		status int
+		body   string
+		want   int
+		code   string
+		retry  string
+	}{
+		{400, `{"error":{"code":400,"message":"the request exceeds the available context size.","type":"exceed_context_size_error","n_ctx":8192}}`, 400, "context_length_exceeded", ""},
+		{400, `{"error":{"message":"bad grammar","type":"invalid_request_error"}}`, 400, "invalid_request", ""},
+		{422, `not json`, 400, "invalid_request", ""},
+		{503, `{"error":{"message":"Loading model"}}`, 503, "overloaded", "7"},
+		{429, ``, 503, "overloaded", "7"},
+		{401, `{"error":{"message":"secret key sk-1 is wrong"}}`, 503, "model_unavailable", "5"},
+		{500, `secret`, 503, "model_unavailable", "5"},
+		{302, ``, 503, "model_unavailable", "5"},
+	} {
+		b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+			return reply(c.status, strings.NewReader(c.body), "Retry-After", "7", "Set-Cookie", "a=b")
+		}
+		for _, stream := range []string{"", streamed} {
+			res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", stream))
+			require.Equal(t, c.want, res.status, c.body)
+			require.Equal(t, c.code, res.problem(t)["code"], c.body)
+			require.Equal(t, c.retry, res.header.Get("Retry-After"), c.body)
+			require.Empty(t, res.header.Get("Set-Cookie"))
+			require.NotContains(t, res.body, "secret")
+		}
+	}
+	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+		return nil, &rag.Error{Code: rag.CodeUnavailable, Message: "The chat model is still loading. Try again.", Err: errors.New("refused")}
+	}
+	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi"))
+	require.Equal(t, 503, res.status)
+	require.Contains(t, res.body, "still loading")
+}
+
+// A client that leaves cancels the model server's work.
+func TestForwardClientHangsUp(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ended := make(chan error, 1)
+	begun := make(chan struct{})
+	b.models.forward = func(ctx context.Context, _, _ string, _ []byte) (*http.Response, error) {
+		close(begun)
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return nil, ctx.Err()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() {
+		_, err := b.send(ctx, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi"))
+		failed <- err
+	}()
+	<-begun
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	require.ErrorIs(t, <-failed, context.Canceled)
+}
+
+func TestEmbeddings(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var sent string
+	b.models.forward = func(_ context.Context, server, path string, body []byte) (*http.Response, error) {
+		sent = server + " " + path + " " + string(body)
+		return upstream(200, `{"object":"list","data":[{"embedding":"AAAA"}]}`)
+	}
+	body := `{"model":"bge-small","input":["a"],"encoding_format":"base64"}`
+	res := b.do(t, "POST", "/v1/embeddings", keyAsk, body)
+	require.Equal(t, 200, res.status, res.body)
+	require.Equal(t, `{"object":"list","data":[{"embedding":"AAAA"}]}`, res.body)
+	require.Equal(t, "embed /v1/embeddings "+body, sent)
+	for _, sc := range []scenario{
+		{name: "unknown", body: `{"model":"x","input":"a"}`, status: 404, code: "model_not_found", has: []string{"bge-small"}},
+		{name: "chat model", body: `{"model":"llama3.1:8b","input":"a"}`, status: 404, code: "model_not_found"},
+		{name: "no model", body: `{"input":"a"}`, status: 400, code: "invalid_request", has: []string{`"param":"model"`}},
+		{name: "no input", body: `{"model":"bge-small"}`, status: 400, code: "invalid_request", has: []string{`"param":"input"`}},
+	} {
+		sc.method, sc.path, sc.key = "POST", "/v1/embeddings", keyAsk
+		sc.run(t, b)
+	}
+}

@@ -1,0 +1,54 @@
+package api_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/rag"
+)
+
+func TestSearch(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, sc := range []scenario{
+		{name: "plain", path: "/v1/search", body: `{"query":"leave","store":"handbook"}`, status: 200, has: []string{`"rank":1`, `"dense_rank":1`, `"text_rank":2`, `"text_score":3.5`, `"store":"vs_1"`}, not: []string{"weak"}},
+		{name: "explained", path: "/v1/search", body: `{"query":"leave","store":"handbook","explain":true}`, status: 200, has: []string{`"dropped":"weak"`, `"rank":null`, `"dense_rank":null`}},
+		{name: "OpenAI's", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","rewrite_query":true}`, status: 200, has: []string{"vector_store.search_results.page", `"file_id":"file-1"`, `"text":"Employees`}, not: []string{"weak"}},
+		{name: "threshold", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","ranking_options":{"score_threshold":0.95}}`, status: 200, has: []string{`"data":[]`}},
+		{name: "long query", path: "/v1/search", body: `{"query":"` + strings.Repeat("q", 8193) + `","store":"handbook"}`, status: 413, code: "too_large", has: []string{`"param":"query"`}},
+		{name: "no query", path: "/v1/search", body: `{"store":"handbook"}`, status: 400, code: "invalid_request", has: []string{`"param":"query"`}},
+		{name: "unknown store", path: "/v1/search", body: `{"query":"a","store":"x"}`, status: 404, code: "not_found"},
+	} {
+		sc.method, sc.key = "POST", keyAsk
+		sc.run(t, b)
+	}
+	b.asker.search = func(string) ([]rag.Ranked, error) { return nil, errors.New("index is broken: secret") }
+	scenario{name: "broken", method: "POST", path: "/v1/search", key: keyAsk, body: `{"query":"a","store":"handbook"}`, status: 500, code: "internal_error", not: []string{"secret"}}.run(t, b)
+}
+
+// Several queries: each passage once, with its best score.
+func TestSearchSeveralQueries(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	found := func(id string, score float64, dropped string) rag.Ranked {
+		return rag.Ranked{Passage: rag.Passage{ChunkID: id, Text: id}, Score: score, Dropped: dropped}
+	}
+	b.asker.search = func(query string) ([]rag.Ranked, error) {
+		if query == "a" {
+			return []rag.Ranked{found("both", 0.5, ""), found("low", 0.3, ""), found("late", 0.2, "weak")}, nil
+		}
+		return []rag.Ranked{found("top", 0.9, ""), found("both", 0.8, ""), found("late", 0.1, "")}, nil
+	}
+	res := b.do(t, "POST", "/v1/vector_stores/handbook/search", keyAsk, `{"query":["a","b"],"max_num_results":3}`)
+	var order []string
+	for _, hit := range res.json(t)["data"].([]any) {
+		order = append(order, hit.(map[string]any)["groundwork"].(map[string]any)["chunk_id"].(string))
+	}
+	require.Equal(t, []string{"top", "both", "low"}, order)
+	require.Contains(t, res.body, `"search_query":["a","b"]`)
+	require.Contains(t, res.body, `"score":0.8`)
+	require.NotContains(t, res.body, `"score":0.5`)
+}
