@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"groundwork/rag"
 )
@@ -99,7 +100,9 @@ type Jar struct {
 // could not be fetched or served are errors.
 func ParseCatalogue(data []byte) (Catalogue, error) {
 	var c Catalogue
-	if err := yaml.UnmarshalWithOptions(data, &c, yaml.Strict()); err != nil {
+	in := yaml.NewDecoder(bytes.NewReader(data))
+	in.KnownFields(true)
+	if err := in.Decode(&c); err != nil {
 		return Catalogue{}, fmt.Errorf("read the model catalogue: %w", err)
 	}
 	taken := map[string]bool{}

@@ -89,15 +89,7 @@ func (f *fetcher) get(ctx context.Context, url, part string, size int64, report 
 
 // once is one request; reached is how far into the file it came, 0 without a new byte.
 func (f *fetcher) once(ctx context.Context, url, part string, size int64, report func(done, total int64)) (reached int64, err error) {
-	out, err := os.OpenFile(part, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errFinal, err)
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	have, err := out.Seek(0, io.SeekEnd)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errFinal, err)
-	}
+	have := sizeOf(part)
 	if size > 0 && have == size {
 		return 0, nil
 	}
@@ -110,22 +102,23 @@ func (f *fetcher) once(ctx context.Context, url, part string, size int64, report
 	if err != nil {
 		return 0, err
 	}
-	defer reply.Body.Close() //nolint:errcheck // read to its end or given up
+	defer reply.Body.Close()
 	start, total, err := place(reply, have, size)
 	if errors.Is(err, errAgain) {
-		return 0, errors.Join(err, out.Truncate(0))
+		return 0, errors.Join(err, os.Remove(part))
 	}
 	if err != nil {
 		return 0, err
 	}
-	if start < have {
-		if err := out.Truncate(0); err != nil {
-			return 0, fmt.Errorf("%w: %w", errFinal, err)
-		}
+	mode := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if start == 0 {
+		mode |= os.O_TRUNC
 	}
-	if _, err := out.Seek(start, io.SeekStart); err != nil {
+	out, err := os.OpenFile(part, mode, 0o600)
+	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errFinal, err)
 	}
+	defer func() { err = errors.Join(err, out.Close()) }()
 	return f.copy(ctx, out, reply.Body, stalled, start, total, report)
 }
 
@@ -204,9 +197,9 @@ func (f *fetcher) copy(ctx context.Context, out io.Writer, body io.Reader, stall
 			report(at, total)
 		}
 		switch {
-		case err == io.EOF && total > 0 && at < total:
+		case errors.Is(err, io.EOF) && total > 0 && at < total:
 			return reached, io.ErrUnexpectedEOF
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return reached, nil
 		case err != nil:
 			if cause := context.Cause(ctx); cause != nil {

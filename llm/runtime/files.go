@@ -157,7 +157,7 @@ func hashFile(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("hash: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	h := sha256.New()
 	if _, err := io.CopyBuffer(h, stoppable{ctx, f}, make([]byte, 1<<20)); err != nil {
 		return "", fmt.Errorf("hash %s: %w", path, err)

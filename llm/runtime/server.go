@@ -146,6 +146,9 @@ func freePort(ctx context.Context) (int, error) {
 	return port, nil
 }
 
+// Name is chat or embed.
+func (s *Server) Name() string { return s.opt.Name }
+
 // BaseURL is the server's OpenAI address, which ends in /v1.
 func (s *Server) BaseURL() string { return s.root() + "/v1" }
 

@@ -66,8 +66,12 @@ func (s *Server) once(ctx context.Context) error {
 		return err
 	}
 	s.set(func(st *State) { st.PID = cmd.Process.Pid })
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	var exit error
+	ended := make(chan struct{})
+	go func() {
+		exit = cmd.Wait()
+		close(ended)
+	}()
 
 	watch, stopWatch := context.WithCancel(ctx)
 	sick := make(chan error, 1)
@@ -82,8 +86,8 @@ func (s *Server) once(ctx context.Context) error {
 	}()
 
 	select {
-	case err := <-ended:
-		return s.exit(err)
+	case <-ended:
+		return s.exit(exit)
 	case err := <-sick:
 		// Also the end of ctx: then the child may end in its own time.
 		return errors.Join(err, s.end(cmd, stdin, ended, ctx.Err() != nil))
@@ -101,7 +105,7 @@ func (s *Server) spawn() (*exec.Cmd, io.Closer, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("settings of the model server: %w", err)
 	}
-	cmd := exec.Command(s.opt.Command[0], s.opt.Command[1:]...) //nolint:gosec // our own interpreter and script
+	cmd := exec.Command(s.opt.Command[0], s.opt.Command[1:]...) //nolint:noctx // end gives it time before it is killed
 	cmd.Env = s.opt.Env
 	if cmd.Env == nil {
 		cmd.Env = []string{} // nil would pass on ours, and its secrets
@@ -163,7 +167,7 @@ func (s *Server) healthy(ctx context.Context, limit time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer reply.Body.Close() //nolint:errcheck // the status is all
+	defer reply.Body.Close()
 	if reply.StatusCode != http.StatusOK {
 		return fmt.Errorf("answered %s", reply.Status)
 	}
@@ -171,7 +175,7 @@ func (s *Server) healthy(ctx context.Context, limit time.Duration) error {
 }
 
 // end stops the child: stdin closed and, when there is time, SIGTERM first; then SIGKILL.
-func (s *Server) end(cmd *exec.Cmd, stdin io.Closer, ended <-chan error, gently bool) error {
+func (s *Server) end(cmd *exec.Cmd, stdin io.Closer, ended <-chan struct{}, gently bool) error {
 	closed := stdin.Close()
 	if gently {
 		if err := killGroup(cmd, syscall.SIGTERM); err == nil {
