@@ -151,7 +151,9 @@ func (s *server) all(ctx context.Context, scope rag.Scope) (docs []rag.Document,
 // is 0. It returns how many deeds were acknowledged and whether it became idle.
 func run(t *testing.T, dir string, acked int, while time.Duration) (int, bool) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // long before a rescue would help
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childFrom+"="+strconv.Itoa(acked))
 	if while > 0 {
 		cmd.Env = append(cmd.Env, childSlow+"=1")

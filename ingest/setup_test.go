@@ -66,7 +66,7 @@ func (s *server) work(ctx context.Context) (stop func(context.Context) error, er
 	}
 	workers := river.NewWorkers()
 	s.Register(workers)
-	return s.store.Work(ctx, workers, sql.WorkOptions{Workers: 2, JobTimeout: 10 * time.Second, RescueAfter: 20 * time.Second})
+	return s.store.Work(ctx, workers, sql.WorkOptions{Workers: 2, JobTimeout: time.Minute, RescueAfter: 10 * time.Minute})
 }
 
 // setup is a server that works, with an empty store. Change what it is made of in prepare.

@@ -157,8 +157,8 @@ func (s *Store) admit(ctx context.Context, q querier, tenant string) error {
 		return nil
 	}
 	var all, own int
-	err := q.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN tenant = ? THEN 1 ELSE 0 END), 0)
-		FROM documents WHERE state IN ('queued', 'parsing', 'embedding')`, tenant).Scan(&all, &own)
+	err := q.QueryRowContext(ctx, `SELECT COALESCE(SUM(t.documents), 0), COALESCE(SUM(CASE WHEN s.tenant = ? THEN t.documents ELSE 0 END), 0)
+		FROM tallies t JOIN stores s ON s.id = t.store_id WHERE t.state IN ('queued', 'parsing', 'embedding')`, tenant).Scan(&all, &own)
 	if err != nil {
 		return err
 	}

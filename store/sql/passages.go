@@ -21,9 +21,10 @@ func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string
 		for _, id := range rest[:n] {
 			args = append(args, id)
 		}
-		passages, err := collect(ctx, s.reader, scanPassage, `SELECT c.id, c.document_id, d.path, c.seq, c.start_at, c.end_at,
-			c.page, c.heading, c.header, c.text FROM chunks c JOIN documents d ON d.store_id = c.store_id AND d.id = c.document_id
-			WHERE c.tenant = ? AND c.store_id = ? AND c.id IN (`+marks(n)+")", args...)
+		passages, err := collect(ctx, s.reader, scanPassage, `SELECT c.id, c.document_id,
+			(SELECT d.path FROM documents d WHERE d.store_id = c.store_id AND d.id = c.document_id),
+			c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text
+			FROM chunks c WHERE c.tenant = ? AND c.store_id = ? AND c.id IN (`+marks(n)+")", args...)
 		if err != nil {
 			return nil, fmt.Errorf("read passages: %w", err)
 		}

@@ -154,7 +154,7 @@ func (s *Store) count(ctx context.Context, stores []rag.Store) error {
 	rows, err := collect(ctx, s.reader, func(sc scanner) (r row, err error) {
 		err = sc.Scan(&r.store, &r.state, &r.n, &r.bytes)
 		return r, err
-	}, "SELECT store_id, state, COUNT(*), SUM(bytes) FROM documents WHERE store_id IN ("+marks(len(args))+") GROUP BY store_id, state", args...)
+	}, "SELECT store_id, state, documents, bytes FROM tallies WHERE documents > 0 AND store_id IN ("+marks(len(args))+")", args...)
 	for _, r := range rows {
 		at[r.store].Counts[r.state] = r.n
 		at[r.store].Bytes += r.bytes

@@ -99,6 +99,17 @@ func storeSuite(t *testing.T, open OpenLibrary) {
 		require.NoError(t, err)
 		require.Len(t, all, 2)
 		require.Contains(t, all, got)
+
+		failing := f.upload(t, scope, "b.md", "bbbbb")
+		require.NoError(t, f.Fail(t.Context(), refOf(failing), rag.CodeNoText, "x"))
+		docs, _, err := f.Documents(t.Context(), scope, rag.Page{Limit: 10, State: rag.StateReady})
+		require.NoError(t, err)
+		_, err = f.Remove(t.Context(), scope, docs[0].ID)
+		require.NoError(t, err)
+		got, err = f.Store(t.Context(), tenant, scope.Store)
+		require.NoError(t, err)
+		require.Equal(t, map[rag.State]int{rag.StateQueued: 1, rag.StateFailed: 1}, got.Counts)
+		require.EqualValues(t, 6, got.Bytes)
 	})
 }
 

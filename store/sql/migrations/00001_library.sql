@@ -48,9 +48,35 @@ CREATE TABLE documents (
 );
 CREATE UNIQUE INDEX documents_path ON documents (store_id, path) WHERE owned = 1;
 CREATE INDEX documents_page ON documents (store_id, created_at, id);
-CREATE INDEX documents_count ON documents (store_id, state, bytes);
 CREATE INDEX documents_file ON documents (id);
-CREATE INDEX documents_waiting ON documents (tenant) WHERE state IN ('queued', 'parsing', 'embedding');
+
+-- How many documents a store holds and their bytes, kept by the triggers: a
+-- question looks its store up and must not count.
+CREATE TABLE tallies (
+    store_id  TEXT NOT NULL REFERENCES stores (id) ON DELETE CASCADE,
+    state     TEXT NOT NULL,
+    documents INTEGER NOT NULL,
+    bytes     BIGINT NOT NULL,
+    PRIMARY KEY (store_id, state)
+);
+-- +goose StatementBegin
+CREATE TRIGGER documents_added AFTER INSERT ON documents BEGIN
+    INSERT INTO tallies (store_id, state, documents, bytes) VALUES (NEW.store_id, NEW.state, 1, NEW.bytes)
+    ON CONFLICT (store_id, state) DO UPDATE SET documents = documents + 1, bytes = bytes + NEW.bytes;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER documents_changed AFTER UPDATE OF state, bytes ON documents BEGIN
+    UPDATE tallies SET documents = documents - 1, bytes = bytes - OLD.bytes WHERE store_id = OLD.store_id AND state = OLD.state;
+    INSERT INTO tallies (store_id, state, documents, bytes) VALUES (NEW.store_id, NEW.state, 1, NEW.bytes)
+    ON CONFLICT (store_id, state) DO UPDATE SET documents = documents + 1, bytes = bytes + NEW.bytes;
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER documents_removed AFTER DELETE ON documents BEGIN
+    UPDATE tallies SET documents = documents - 1, bytes = bytes - OLD.bytes WHERE store_id = OLD.store_id AND state = OLD.state;
+END;
+-- +goose StatementEnd
 
 CREATE TABLE versions (
     store_id    TEXT NOT NULL,
@@ -65,7 +91,7 @@ CREATE TABLE versions (
 CREATE INDEX versions_sha256 ON versions (sha256);
 
 CREATE TABLE chunks (
-    id          TEXT PRIMARY KEY,
+    id          TEXT NOT NULL,
     tenant      TEXT NOT NULL,
     store_id    TEXT NOT NULL,
     document_id TEXT NOT NULL,
@@ -77,6 +103,7 @@ CREATE TABLE chunks (
     heading     TEXT NOT NULL,
     header      TEXT NOT NULL,
     text        TEXT NOT NULL,
+    PRIMARY KEY (store_id, id),
     UNIQUE (store_id, document_id, version, seq),
     FOREIGN KEY (store_id, document_id, version) REFERENCES versions (store_id, document_id, version) ON DELETE CASCADE
 );
@@ -123,6 +150,7 @@ DROP TABLE removals;
 DROP TABLE batches;
 DROP TABLE chunks;
 DROP TABLE versions;
+DROP TABLE tallies;
 DROP TABLE documents;
 DROP TABLE files;
 DROP TABLE stores;

@@ -1,0 +1,133 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+	"github.com/stretchr/testify/require"
+
+	"groundwork/rag"
+)
+
+// last records what became of a version.
+type last struct {
+	Publisher
+	Index
+	code      rag.Code
+	discarded int
+	err       error
+}
+
+func (l *last) Fail(_ context.Context, _ Ref, code rag.Code, _ string) error {
+	l.code = code
+	return l.err
+}
+
+func (l *last) Discard(context.Context, rag.Scope, string, int) error {
+	l.discarded++
+	return nil
+}
+
+func TestStepTurnsResultsIntoInstructions(t *testing.T) {
+	t.Parallel()
+	reset := errors.New("connection reset")
+	rescue := rivertype.AttemptError{Error: "Stuck job rescued by JobRescuer"}
+	failed := rivertype.AttemptError{Error: "connection reset"}
+	stopping, stop := context.WithCancel(t.Context())
+	stop()
+	late, end := context.WithTimeout(t.Context(), -time.Second)
+	defer end()
+	for _, c := range []struct {
+		name      string
+		ctx       context.Context
+		job       rivertype.JobRow
+		result    error
+		failing   error
+		want      error // nil, or an instruction of its type
+		code      rag.Code
+		discarded int
+	}{
+		{name: "done", result: nil, want: nil},
+		{name: "done before", result: ErrDone, want: nil},
+		{name: "overtaken", result: ErrStale, want: nil, discarded: 1},
+		{name: "first error", result: reset, want: reset},
+		{name: "third error", job: row(1, failed, failed), result: reset, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
+		{name: "a rescue is no error", job: row(4, failed, rescue, rescue), result: reset, want: reset},
+		{name: "permanent", result: rag.Fail(rag.CodeEncrypted, "x"), want: &river.JobCancelError{}, code: rag.CodeEncrypted, discarded: 1},
+		{name: "failed before", result: rag.Fail(rag.CodeEncrypted, "x"), failing: ErrStale, want: &river.JobCancelError{}, code: rag.CodeEncrypted, discarded: 1},
+		{name: "ready before", result: rag.Fail(rag.CodeEncrypted, "x"), failing: ErrDone, want: nil, code: rag.CodeEncrypted},
+		{name: "model away", job: row(3, failed, failed), result: rag.Fail(rag.CodeUnavailable, "x"), want: &river.JobSnoozeError{}},
+		{name: "model busy", result: ofModel(rag.Fail(rag.CodeBusy, "x")), want: &river.JobSnoozeError{}},
+		{name: "server stops", ctx: stopping, job: row(3, failed, failed), result: reset, want: context.Canceled},
+		{name: "too slow, the third time", ctx: late, job: row(3, failed, failed), result: context.DeadlineExceeded, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
+		{name: "kills the process", job: row(maxStarts + 1), result: nil, want: &river.JobCancelError{}, code: rag.CodeInvalidFile, discarded: 1},
+		{name: "the last error was a panic", job: row(4, failed, failed, failed), result: nil, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			end := &last{err: c.failing}
+			s := &Service{Publisher: end, Index: end, Limits: Limits{Attempts: 3}}
+			if c.ctx == nil {
+				c.ctx = t.Context()
+			}
+			got := s.step(c.ctx, &c.job, Ref{}, func(context.Context, Ref) error { return c.result })
+			switch want := c.want.(type) {
+			case nil:
+				require.NoError(t, got)
+			case *river.JobCancelError:
+				require.ErrorAs(t, got, &want)
+			case *river.JobSnoozeError:
+				require.ErrorAs(t, got, &want)
+				require.Equal(t, snooze, want.Duration)
+			default:
+				require.ErrorIs(t, got, want)
+			}
+			require.Equal(t, c.code, end.code)
+			require.Equal(t, c.discarded, end.discarded)
+		})
+	}
+}
+
+func row(attempt int, errs ...rivertype.AttemptError) rivertype.JobRow {
+	return rivertype.JobRow{Attempt: attempt, Errors: errs}
+}
+
+func TestRetriesComeLaterAndLater(t *testing.T) {
+	t.Parallel()
+	w := &worker[ParseArgs]{service: &Service{}}
+	var waits []time.Duration
+	for n := range 20 {
+		wait := time.Until(w.NextRetry(&river.Job[ParseArgs]{JobRow: &rivertype.JobRow{Errors: make([]rivertype.AttemptError, n)}}))
+		waits = append(waits, wait.Round(time.Second))
+	}
+	require.Equal(t, []time.Duration{time.Second, 4 * time.Second, 16 * time.Second, 64 * time.Second, 256 * time.Second, 5 * time.Minute}, waits[:6])
+	require.Equal(t, 5*time.Minute, waits[19])
+}
+
+func TestSpansOutOfOrderAreRefused(t *testing.T) {
+	t.Parallel()
+	for _, spans := range [][]Span{{{Start: 2, End: 2}}, {{Start: 0, End: 3}, {Start: 2, End: 4}}, {{Start: 0, End: 9}}, {{Start: 3, End: 1}}} {
+		_, err := toChunks(Ref{}, "fünf!", spans)
+		require.Error(t, err)
+	}
+	chunks, err := toChunks(Ref{}, "fünf 5", []Span{{Start: 0, End: 5}, {Start: 6, End: 7}})
+	require.NoError(t, err)
+	require.Equal(t, [][2]int{{0, 4}, {5, 6}}, [][2]int{{chunks[0].Start, chunks[0].End}, {chunks[1].Start, chunks[1].End}})
+}
+
+func TestChunkerSpeaksForTheChunkPackage(t *testing.T) {
+	t.Parallel()
+	count := func(texts []string) ([]int, error) { return make([]int, len(texts)), nil }
+	spans, err := Chunker(32, 10)(Text{Body: "# Leave\n\nFive days.\n", Marks: []Mark{{Kind: MarkHeading, Start: 0, End: 7, Level: 1, Label: "Leave"}}}, "leave.md", count)
+	require.NoError(t, err)
+	require.NotEmpty(t, spans)
+	require.Equal(t, []string{"Leave"}, spans[0].Heading)
+	_, err = Chunker(32, 0)(Text{Body: "Five days.\n"}, "leave.md", count)
+	require.Equal(t, rag.CodeTooLarge, rag.CodeOf(err))
+	_, err = Chunker(32, 10)(Text{Body: "Five days.\n"}, "leave.md", func([]string) ([]int, error) { return nil, ofModel(rag.Fail(rag.CodeUnavailable, "x")) })
+	require.Equal(t, rag.CodeUnavailable, rag.CodeOf(err))
+}
