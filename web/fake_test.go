@@ -191,12 +191,13 @@ func (f *fake) document(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
 	f.polls[id]++
 	doc := f.documents[id]
-	if f.polls[id] == 1 {
-		doc["status"] = "embedding"
-	} else if strings.Contains(fmt.Sprint(doc["filename"]), "broken") {
+	switch {
+	case f.polls[id] == 1:
+		doc["status"], doc["chunks"], doc["chunks_done"] = "embedding", 8, 3
+	case strings.Contains(fmt.Sprint(doc["filename"]), "broken"):
 		doc["status"] = "failed"
 		doc["error"] = object{"code": "no_text", "message": "The file has no text layer. Run text recognition on it and upload it again."}
-	} else {
+	default:
 		doc["status"] = "ready"
 	}
 	write(w, doc)

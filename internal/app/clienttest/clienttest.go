@@ -38,18 +38,17 @@ func unavailable(t *testing.T, why string) {
 }
 
 // Python runs the Python client. Interpreter is a python with
-// python/requirements.lock installed; empty means python/.venv of this folder.
+// python/requirements.lock installed; empty means the one that `make test` installs.
 func Python(t *testing.T, target Target, interpreter string) {
 	t.Helper()
-	dir := filepath.Join(folder(t), "python")
 	if interpreter == "" {
-		interpreter = filepath.Join(dir, ".venv", "bin", "python")
+		interpreter = filepath.Join(root(t), ".tools", "clients-python", "bin", "python")
 	}
 	path, err := exec.LookPath(interpreter)
 	if err != nil {
-		unavailable(t, "the Python client is not installed: `make test` installs it into "+filepath.Join(dir, ".venv"))
+		unavailable(t, "the Python client is not installed: `make test-setup` installs it")
 	}
-	run(t, target, dir, path, "check.py")
+	run(t, target, filepath.Join(folder(t), "python"), path, "check.py")
 }
 
 // Node runs the Node client. Interpreter is a node, version 20 or newer; empty
@@ -65,7 +64,7 @@ func Node(t *testing.T, target Target, interpreter string) {
 		unavailable(t, "there is no Node on this machine: install the packages `nodejs` and `npm`")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "openai")); errors.Is(err, fs.ErrNotExist) {
-		unavailable(t, "the Node client is not installed: `make test` runs `npm ci` in "+dir)
+		unavailable(t, "the Node client is not installed: `make test-setup` installs it")
 	}
 	run(t, target, dir, path, "check.mjs")
 }
@@ -84,8 +83,14 @@ func run(t *testing.T, target Target, dir, interpreter, script string) {
 	}
 }
 
-// folder is where this package's files lie, found from the test's working directory.
+// folder is where this package's files lie.
 func folder(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(root(t), "internal", "app", "clienttest")
+}
+
+// root is the repository's, found from the test's working directory.
+func root(t *testing.T) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
@@ -93,7 +98,7 @@ func folder(t *testing.T) string {
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
-			return filepath.Join(at, "internal", "app", "clienttest")
+			return at
 		}
 		if at == filepath.Dir(at) {
 			t.Fatal(fmt.Errorf("no go.mod above %s: run the tests inside the repository", dir))

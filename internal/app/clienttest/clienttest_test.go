@@ -38,7 +38,7 @@ func TestClientsNotice(t *testing.T) {
 		err := clienttest.CheckGo(t.Context(), target(t, broken), t.Logf)
 		require.ErrorContains(t, err, step+": ")
 	}
-	for _, client := range [][]string{{"python/.venv/bin/python", "python/check.py"}, {"node", "node/check.mjs"}} {
+	for _, client := range [][]string{{"../../../.tools/clients-python/bin/python", "python/check.py"}, {"node", "node/check.mjs"}} {
 		path, err := exec.LookPath(client[0])
 		if err != nil {
 			t.Logf("%s is not installed; TestPython or TestNode says so", client[0])
