@@ -87,6 +87,7 @@ func TestEnsureMakesABrokenEnvironmentAnew(t *testing.T) {
 	err := b.env().Ensure(t.Context())
 	require.Equal(t, rag.CodeUnavailable, rag.CodeOf(err))
 	require.ErrorContains(t, err, "Could not find a version")
+	require.NotContains(t, err.Error(), "Retrying")
 	require.ErrorContains(t, err, "run the same command again")
 	require.Error(t, b.env().Check(t.Context()))
 

@@ -150,6 +150,7 @@ func fakePython(args []string) int {
 		os.WriteFile(filepath.Join(notes, "environ"), []byte(strings.Join(os.Environ(), "\n")), 0o600)
 		fmt.Println("  Downloading something-1.0.whl (3 MB)")
 		if has("no-network") {
+			fmt.Fprintln(os.Stderr, "WARNING: Retrying after connection broken")
 			fmt.Fprintln(os.Stderr, "ERROR: Could not find a version that satisfies the requirement something")
 			return 1
 		}

@@ -48,9 +48,23 @@ func (e *Env) run(ctx context.Context, stdin io.Reader, line func(string), name 
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("%s: %w: %s", filepath.Base(name), err, strings.TrimSpace(string(stderr.kept)))
+		return fmt.Errorf("%s: %w: %s", filepath.Base(name), err, complaint(string(stderr.kept)))
 	}
 	return drained
+}
+
+// complaint is what a person wants to read of stderr: pip's errors without the warnings before them.
+func complaint(stderr string) string {
+	var errs []string
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "ERROR") {
+			errs = append(errs, strings.TrimSpace(line))
+		}
+	}
+	if len(errs) == 0 {
+		return strings.TrimSpace(stderr)
+	}
+	return strings.Join(errs, " ")
 }
 
 // setupEnviron is the environment of pip and jgo: the user's, for proxies,
