@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"groundwork/rag"
 )
@@ -94,48 +95,55 @@ func (s *store) candidates(ctx context.Context, q query, k int) ([]candidate, er
 	return out, nil
 }
 
-// rescore scores candidates exactly, in batches, best bound first.
+// rescore scores candidates exactly, in batches, best bounds first.
 func (x *Index) rescore(ctx context.Context, s *store, q query, candidates []candidate, k int) ([]rag.Hit, error) {
-	if len(candidates) == 0 {
-		return nil, nil
-	}
-	conn, err := x.read.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close() //nolint:errcheck // gives it back to the pool
-	stmt, err := conn.PrepareContext(ctx, `SELECT vector FROM vector WHERE id = ?`)
-	if err != nil {
-		return nil, err
-	}
-	defer stmt.Close() //nolint:errcheck // only read from
 	top := best{k: k}
-	for _, c := range candidates {
-		if floor, ok := top.floor(); ok && c.upper < floor {
+	for batch := range slices.Chunk(candidates, rescoreBatch) {
+		if floor, ok := top.floor(); ok && batch[0].upper < floor {
 			break
 		}
-		r := s.rows[c.ordinal]
-		score, err := exactScore(ctx, stmt, q, r.id)
-		if err != nil {
-			return nil, fmt.Errorf("vector of chunk %s: %w", r.chunk, err)
+		if err := x.offer(ctx, s, q, batch, &top); err != nil {
+			return nil, err
 		}
-		top.offer(rag.Hit{ChunkID: r.chunk, Score: score})
 	}
 	return top.sorted(), nil
 }
 
-func exactScore(ctx context.Context, stmt *sql.Stmt, q query, id int64) (float64, error) {
-	rows, err := stmt.QueryContext(ctx, id)
+// rescoreBatch is how many vectors are read at once: one by one, the calls
+// cost more than the reading.
+const rescoreBatch = 32
+
+var vectorQuery = `SELECT id, vector FROM vector WHERE id IN (?` + strings.Repeat(`, ?`, rescoreBatch-1) + `)`
+
+// offer scores one batch.
+func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate, top *best) error {
+	ids := make([]any, rescoreBatch)
+	for i := range ids { // what is missing is filled with the last one
+		ids[i] = s.rows[batch[min(i, len(batch)-1)].ordinal].id
+	}
+	rows, err := x.vectors.QueryContext(ctx, ids...)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
-	if !rows.Next() {
-		return 0, cmp.Or(rows.Err(), sql.ErrNoRows)
+	n := 0
+	for ; rows.Next(); n++ {
+		var id int64
+		var vector sql.RawBytes
+		if err := rows.Scan(&id, &vector); err != nil {
+			return err
+		}
+		score, err := dotBytes(q.exact, vector)
+		if err != nil {
+			return fmt.Errorf("vector %d: %w", id, err)
+		}
+		top.offer(rag.Hit{ChunkID: s.rows[s.ordinal(id, 0)].chunk, Score: score})
 	}
-	var b sql.RawBytes
-	if err := rows.Scan(&b); err != nil {
-		return 0, err
+	if err := rows.Err(); err != nil {
+		return err
 	}
-	return dotBytes(q.exact, b)
+	if n != len(batch) {
+		return fmt.Errorf("%d of %d vectors are not in the file", len(batch)-n, len(batch))
+	}
+	return nil
 }

@@ -63,6 +63,7 @@ type Index struct {
 	generation atomic.Int64
 	cache      *termCache
 	scratch    sync.Pool // *accumulator
+	vectors    *sql.Stmt // vectorQuery
 
 	mu     sync.RWMutex
 	stores map[rag.Scope]*store
@@ -94,6 +95,9 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	x := &Index{
 		dim: o.Dimensions, file: file, read: read, write: write,
 		cache: newTermCache(o.TermCache), stores: map[rag.Scope]*store{},
+	}
+	if x.vectors, err = read.PrepareContext(ctx, vectorQuery); err != nil {
+		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())
 	}
 	x.scratch.New = func() any { return &accumulator{} }
 	x.generation.Store(generation)

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"database/sql"
 	"sync"
 
 	"groundwork/rag"
@@ -20,6 +21,9 @@ type store struct {
 	scope  rag.Scope
 	dim    int
 	stride int
+
+	preparing sync.Mutex
+	lists     *sql.Stmt // reads a posting list; nil until it is needed
 
 	mu     sync.RWMutex
 	broken error // set when memory may differ from the file and could not be read again

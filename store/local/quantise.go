@@ -120,6 +120,7 @@ func checkVector(v []float32, dim int) error {
 type query struct {
 	exact []float64
 	c     []int16 // padded with zeros to the stride
+	most  float64 // of c: the largest code for which no sum of products leaves an int32
 	scale float64
 	norm  float64 // length of q
 	loss  float64 // length of e
@@ -127,14 +128,14 @@ type query struct {
 
 func newQuery(v []float32, stride int) query {
 	q := query{exact: make([]float64, len(v)), c: make([]int16, stride)}
+	q.most = min(math.MaxInt16, math.Floor(math.MaxInt32/float64(127*stride)))
 	var top, sum, lost float64
 	for i, a := range v {
 		q.exact[i] = float64(a)
 		top = max(top, math.Abs(q.exact[i]))
 		sum += q.exact[i] * q.exact[i]
 	}
-	// The largest codes for which no sum of products can leave an int32.
-	q.scale = top / min(math.MaxInt16, math.Floor(math.MaxInt32/float64(127*stride)))
+	q.scale = top / q.most
 	for i, a := range q.exact {
 		if q.scale > 0 {
 			q.c[i] = int16(math.RoundToEven(a / q.scale))

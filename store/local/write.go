@@ -80,12 +80,12 @@ func (x *Index) createStore(ctx context.Context, tx *sql.Tx, scope rag.Scope) (*
 	}
 	_, err = tx.ExecContext(ctx, fmt.Sprintf(`
 		CREATE VIRTUAL TABLE terms_%[1]d USING fts5(terms, columnsize=0, tokenize="%[2]s");
-		INSERT INTO terms_%[1]d (terms_%[1]d, rank) VALUES ('secure-delete', 1);
 		CREATE VIRTUAL TABLE postings_%[1]d USING fts5vocab(terms_%[1]d, instance)`, id, tokenizer))
 	if err != nil {
 		return nil, err
 	}
-	return newStore(id, scope, x.dim), nil
+	st := newStore(id, scope, x.dim)
+	return st, st.secureDelete(ctx, tx, 1)
 }
 
 // findStore looks up whether the store exists, after a commit that may or may
