@@ -1,0 +1,102 @@
+package parse
+
+import "strings"
+
+// body is a Text in the making: blocks one after the other, with their marks.
+// Once it holds more than limit bytes it takes no more, and full says so.
+type body struct {
+	text  strings.Builder
+	marks []Mark
+	limit int
+}
+
+// block appends cleaned text after an empty line, line after a line end; both
+// return where it lies. Text without words is left out: start == end.
+func (b *body) block(text string) (start, end int) { return b.add("\n\n", text) }
+func (b *body) line(text string) (start, end int)  { return b.add("\n", text) }
+
+func (b *body) add(sep, text string) (start, end int) {
+	text = strings.Trim(clean(text, true), "\n")
+	if strings.TrimSpace(text) == "" || b.full() {
+		return b.text.Len(), b.text.Len()
+	}
+	if b.text.Len() > 0 {
+		b.text.WriteString(sep)
+	}
+	start = b.text.Len()
+	b.text.WriteString(text)
+	return start, b.text.Len()
+}
+
+func (b *body) heading(level int, text string) {
+	text = oneLine(text)
+	if start, end := b.block(text); start < end {
+		b.marks = append(b.marks, Mark{Kind: KindHeading, Start: start, End: end, Level: min(max(level, 1), 6), Label: text})
+	}
+}
+
+func (b *body) code(text string) {
+	if start, end := b.block(text); start < end {
+		b.marks = append(b.marks, Mark{Kind: KindCode, Start: start, End: end})
+	}
+}
+
+// table appends rows as lines, cells joined by " | ". A table of one row or
+// one column is layout and gets no mark.
+func (b *body) table(rows [][]string, header bool) {
+	var lines []string
+	columns, label := 0, ""
+	for _, row := range rows {
+		line := strings.TrimRight(strings.Join(row, " | "), " |")
+		if strings.Trim(line, " |") == "" {
+			continue
+		}
+		if len(lines) == 0 && header && words(row) > 1 {
+			label = line
+		}
+		columns = max(columns, len(row))
+		lines = append(lines, line)
+	}
+	start, end := b.block(strings.Join(lines, "\n"))
+	if start < end && columns > 1 && len(lines) > 1 {
+		b.marks = append(b.marks, Mark{Kind: KindTable, Start: start, End: end, Label: oneLine(label)})
+	}
+}
+
+// words counts the cells that hold something.
+func words(row []string) int {
+	n := 0
+	for _, cell := range row {
+		if cell != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *body) full() bool { return b.text.Len() > b.limit || len(b.marks) > maxMarks }
+
+func (b *body) done(title string) (Text, error) {
+	if b.text.Len() > b.limit {
+		return Text{}, tooLarge(b.limit)
+	}
+	if b.text.Len() == 0 {
+		return Text{}, noWords()
+	}
+	return Text{Body: b.text.String(), Title: oneLine(title), Marks: b.marks}, nil
+}
+
+func noWords() *Error {
+	return fail(CodeEmpty, "the document holds no text; upload one that does")
+}
+
+// firstHeading is the label of the first heading of the highest level.
+func firstHeading(marks []Mark) string {
+	best := Mark{Level: 7}
+	for _, m := range marks {
+		if m.Kind == KindHeading && m.Level < best.Level {
+			best = m
+		}
+	}
+	return best.Label
+}

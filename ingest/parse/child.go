@@ -1,0 +1,109 @@
+package parse
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"time"
+)
+
+// The child's document is open at this descriptor.
+const documentFD = 3
+
+// greeting is the first line of a child, before it reads anything of the
+// document: without it, the child never ran.
+const greeting = "groundwork parse child 1\n"
+
+// request is what the parent writes to the child.
+type request struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Limits    Limits `json:"limits"`
+	CacheDir  string `json:"cache_dir"`
+	Warm      bool   `json:"warm"` // fill CacheDir; there is no document
+}
+
+// response is what the child writes after its greeting.
+type response struct {
+	Text  *Text  `json:"text,omitempty"`
+	Error *Error `json:"error,omitempty"`
+}
+
+// Main is the child: it takes a request from in, gives up every right it does
+// not need, reads the document at descriptor 3 and writes the result to out.
+// It returns the exit status of the process, which must end then.
+func Main(in io.Reader, out io.Writer) int {
+	if err := serve(in, out); err != nil {
+		// The parent knows what failed from the missing answer; the message holds nothing of the document.
+		fmt.Fprintln(os.Stderr, "parse child:", err)
+		return 1
+	}
+	return 0
+}
+
+func serve(in io.Reader, out io.Writer) error {
+	runtime.GOMAXPROCS(2)
+	var req request
+	if err := json.NewDecoder(in).Decode(&req); err != nil {
+		return errors.New("the request cannot be read")
+	}
+	debug.SetMemoryLimit(req.Limits.Memory / 2)
+	debug.SetMaxStack(256 << 20)
+	if err := confine(req.Limits, req.CacheDir, req.Warm); err != nil {
+		return fmt.Errorf("confine: %w", err)
+	}
+	if _, err := io.WriteString(out, greeting); err != nil {
+		return errors.New("the greeting cannot be written")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), req.Limits.Wall)
+	defer cancel()
+	res := answer(ctx, req)
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(res); err != nil {
+		return errors.New("the result cannot be written")
+	}
+	return nil
+}
+
+func answer(ctx context.Context, req request) (res response) {
+	if req.Warm {
+		if err := WarmPDF(ctx, req.CacheDir); err != nil {
+			return response{Error: fail(CodeInvalid, "the PDF reader cannot be prepared")}
+		}
+		return response{Text: &Text{}}
+	}
+	defer func() {
+		if recover() != nil { // its value may hold text of the document
+			res = response{Error: broken()}
+		}
+	}()
+	data, err := io.ReadAll(io.NewSectionReader(os.NewFile(documentFD, "document"), 0, 1<<62))
+	if err != nil {
+		return response{Error: fail(CodeInvalid, "the stored file cannot be read; upload it again")}
+	}
+	text, err := Document(ctx, data, req.Name, req.MediaType, Options{Limits: req.Limits, CacheDir: req.CacheDir})
+	var known *Error
+	switch {
+	case errors.As(err, &known):
+		return response{Error: known}
+	case errors.Is(err, context.DeadlineExceeded):
+		return response{Error: tooSlow(req.Limits.Wall)}
+	case err != nil:
+		return response{Error: broken()}
+	}
+	return response{Text: &text}
+}
+
+func broken() *Error {
+	return fail(CodeInvalid, "the file is broken and cannot be read; open it in its own program, save it again and upload that")
+}
+
+func tooSlow(wall time.Duration) *Error {
+	return fail(CodeLimit, "reading the document takes more than the time (%s) or memory it may have; split it, or save it again in its own program", wall)
+}

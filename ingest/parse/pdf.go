@@ -1,0 +1,160 @@
+package parse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klippa-app/go-pdfium"
+	pdferrors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+	"github.com/klippa-app/go-pdfium/webassembly"
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+)
+
+// readPDF reads the text layer page by page. Pages are joined with an empty
+// line; entries of the outline that name a line of their page make it a heading.
+func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
+	memory := &linear{limit: 4*int64(len(data)) + 64<<20 + opt.Limits.Unpacked}
+	pool, err := startPDF(ctx, memory, opt.CacheDir)
+	if err != nil {
+		return Text{}, fmt.Errorf("start the PDF reader: %w", err)
+	}
+	reader, err := pool.GetInstanceWithContext(ctx)
+	if err != nil {
+		return Text{}, fmt.Errorf("start the PDF reader: %w", err)
+	}
+	// The process ends after one document, and a reader that has trapped cannot be closed.
+	p := pdf{reader: reader, limits: opt.Limits, out: body{limit: opt.Limits.Text}}
+	text, err := p.read(data)
+	if err != nil && memory.refused {
+		return Text{}, fail(CodeLimit, "the PDF unpacks to more than %s; split it, or print it to a new PDF", size(opt.Limits.Unpacked))
+	}
+	return text, err
+}
+
+// WarmPDF compiles the PDF reader into cacheDir, when it is not there yet.
+func WarmPDF(ctx context.Context, cacheDir string) error {
+	pool, err := startPDF(ctx, &linear{limit: 64 << 20}, cacheDir)
+	if err != nil {
+		return err
+	}
+	return pool.Close()
+}
+
+func startPDF(ctx context.Context, memory *linear, cacheDir string) (pdfium.Pool, error) {
+	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
+	if cacheDir != "" {
+		cache, err := wazero.NewCompilationCacheWithDir(cacheDir)
+		if err != nil {
+			return nil, err
+		}
+		config = config.WithCompilationCache(cache)
+	}
+	return webassembly.Init(webassembly.Config{
+		Context: experimental.WithMemoryAllocator(ctx, memory), RuntimeConfig: config,
+		MaxIdle: 1, MaxTotal: 1, FSConfig: wazero.NewFSConfig(), Stdout: io.Discard, Stderr: io.Discard,
+	})
+}
+
+type pdf struct {
+	reader pdfium.Pdfium
+	doc    references.FPDF_DOCUMENT
+	limits Limits
+	out    body
+}
+
+func (p *pdf) read(data []byte) (Text, error) {
+	opened, err := p.reader.OpenDocument(&requests.OpenDocument{File: &data})
+	switch {
+	case errors.Is(err, pdferrors.ErrPassword), errors.Is(err, pdferrors.ErrSecurity):
+		return Text{}, encrypted()
+	case err != nil:
+		return Text{}, brokenPDF()
+	}
+	p.doc = opened.Document
+	count, err := p.reader.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: p.doc})
+	switch {
+	case err != nil || count.PageCount < 1:
+		return Text{}, brokenPDF()
+	case count.PageCount > p.limits.Pages:
+		return Text{}, fail(CodeLimit, "the PDF has %d pages and at most %d are read; split it", count.PageCount, p.limits.Pages)
+	}
+	if err := p.pages(count.PageCount); err != nil {
+		return Text{}, err
+	}
+	title := p.meta("Title")
+	return p.out.done(title)
+}
+
+func brokenPDF() *Error {
+	return fail(CodeInvalid, "the PDF is broken and cannot be read; open it in a PDF program, print it to a new PDF and upload that")
+}
+
+// pages reads all pages. One that the PDF names but does not hold is empty;
+// when no page can be loaded, the document is broken.
+func (p *pdf) pages(count int) error {
+	outline := p.outline(count)
+	broken := 0
+	distinct := map[string]bool{}
+	for i := range count {
+		page, err := p.reader.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: p.doc, Index: i}}})
+		switch {
+		case errors.Is(err, pdferrors.ErrPage):
+			broken++
+			continue
+		case err != nil:
+			return err
+		}
+		start, end := p.out.block(pageText(page.Text))
+		if start == end {
+			continue
+		}
+		if len(distinct) < 2 {
+			distinct[p.out.text.String()[start:end]] = true
+		}
+		p.out.marks = append(p.out.marks, Mark{Kind: KindPage, Start: start, End: end, Page: i + 1})
+		if entries := outline[i]; len(entries) > 0 {
+			p.out.marks = append(p.out.marks, headings(p.out.text.String()[start:end], start, entries)...)
+		}
+		if p.out.full() {
+			break
+		}
+	}
+	switch {
+	case broken == count:
+		return brokenPDF()
+	case len(p.out.marks) == 0, count > 1 && len(distinct) == 1 && p.out.text.Len() < maxStamp*count:
+		return fail(CodeNoText, "the PDF has pages but no text, as a scan has; run text recognition (OCR) on it and upload the result")
+	}
+	return nil
+}
+
+// maxStamp is the length, in bytes, up to which the same words on every page
+// are taken for the stamp of a scanner.
+const maxStamp = 60
+
+func (p *pdf) meta(tag string) string {
+	m, err := p.reader.FPDF_GetMetaText(&requests.FPDF_GetMetaText{Document: p.doc, Tag: tag})
+	if err != nil {
+		return ""
+	}
+	title := oneLine(m.Value)
+	lower := strings.ToLower(title)
+	for _, junk := range []string{"microsoft word - ", "microsoft powerpoint - ", "untitled", "(anonymous)", "unbenannt", "document"} {
+		if strings.HasPrefix(lower, junk) {
+			return ""
+		}
+	}
+	for _, ext := range []string{".doc", ".docx", ".indd", ".dvi", ".tex", ".xls", ".xlsx", ".ppt", ".pptx", ".rtf", ".qxd", ".pmd"} {
+		if strings.HasSuffix(lower, ext) {
+			return ""
+		}
+	}
+	return title
+}

@@ -1,0 +1,223 @@
+package parse
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Runner reads documents, each in a child process of its own. Fill in the
+// fields, then use it from any number of goroutines.
+type Runner struct {
+	Exe      []string // program and arguments that end up in Main
+	Limits   Limits
+	CacheDir string // for the compiled PDF reader; made when it is missing; empty: no cache, and seconds more for each PDF
+
+	warming sync.Mutex
+	warm    bool
+}
+
+// Parse reads file in a child process. Name and mediaType (as declared) help
+// where the content does not say what it is. An *Error says that the file will
+// never give text; any other error says nothing about it.
+func (r *Runner) Parse(ctx context.Context, name, mediaType string, file io.ReadSeeker) (Text, error) {
+	doc, done, err := plainFile(file)
+	if err != nil {
+		return Text{}, fmt.Errorf("hand the document over: %w", err)
+	}
+	defer done()
+	req := request{Name: name, MediaType: mediaType, Limits: r.Limits}
+	if isPDF(doc) {
+		if req.CacheDir, err = r.cache(ctx); err != nil {
+			return Text{}, err
+		}
+	}
+	return r.run(ctx, req, doc)
+}
+
+// plainFile gives file as one of the operating system, without a name when it has to be made.
+func plainFile(file io.ReadSeeker) (doc *os.File, done func(), err error) {
+	if f, ok := file.(*os.File); ok {
+		return f, func() {}, nil
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, nil, err
+	}
+	if doc, err = os.CreateTemp("", "document-*"); err != nil {
+		return nil, nil, err
+	}
+	done = func() { _ = doc.Close() } // it was only read
+	if err = os.Remove(doc.Name()); err == nil {
+		_, err = io.Copy(doc, file)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return doc, done, nil
+}
+
+func isPDF(f *os.File) bool {
+	head := make([]byte, 1024)
+	n, err := f.ReadAt(head, 0)
+	return (err == nil || errors.Is(err, io.EOF)) && bytes.Contains(head[:n], []byte("%PDF-"))
+}
+
+// Warm compiles the PDF reader into CacheDir, which takes seconds the first
+// time. Without it the first PDF does; a server may call it as soon as it runs.
+func (r *Runner) Warm(ctx context.Context) error {
+	_, err := r.cache(ctx)
+	return err
+}
+
+// cache gives the directory of the compiled PDF reader, filled. A child of its
+// own fills it, because a child that reads a document must not write what later ones run.
+func (r *Runner) cache(ctx context.Context) (string, error) {
+	if r.CacheDir == "" {
+		return "", nil
+	}
+	r.warming.Lock()
+	defer r.warming.Unlock()
+	if r.warm {
+		return r.CacheDir, nil
+	}
+	if err := os.MkdirAll(r.CacheDir, 0o700); err != nil {
+		return "", fmt.Errorf("make the parser's cache: %w", err)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return "", err
+	}
+	defer null.Close() // it was only read
+	if _, err := r.run(ctx, request{Limits: r.Limits, CacheDir: r.CacheDir, Warm: true}, null); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		var e *Error
+		if errors.As(err, &e) { // about the reader, not about the document
+			return "", fmt.Errorf("prepare the PDF reader: %s", e.Message)
+		}
+		return "", err
+	}
+	r.warm = true
+	return r.CacheDir, nil
+}
+
+// run starts a child for one request and waits for its end.
+func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, error) {
+	in, err := json.Marshal(req)
+	if err != nil {
+		return Text{}, err
+	}
+	limited, cancel := context.WithTimeout(ctx, r.Limits.Wall)
+	defer cancel()
+	cmd := exec.CommandContext(limited, r.Exe[0], r.Exe[1:]...)
+	cmd.Env = []string{}
+	cmd.Dir = "/"
+	cmd.Stdin = bytes.NewReader(in)
+	cmd.ExtraFiles = []*os.File{doc}
+	cmd.SysProcAttr = childAttr()
+	cmd.Cancel = func() error { return killGroup(cmd.Process) }
+	cmd.WaitDelay = 2 * time.Second
+	// JSON writes a byte as two at most where it is text, and marks are small.
+	out := &bounded{limit: 2*r.Limits.Text + maxMarks*200, full: cancel}
+	note := &bounded{limit: 64 << 10}
+	cmd.Stdout, cmd.Stderr = out, note
+
+	// The kernel kills the child when the thread that started it ends.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = cmd.Run()
+	if cmd.Process != nil {
+		_ = killGroup(cmd.Process) // whatever it may have started; mostly nothing is left
+	}
+	switch {
+	case ctx.Err() != nil:
+		return Text{}, ctx.Err()
+	case out.over:
+		return Text{}, tooLarge(r.Limits.Text)
+	case limited.Err() != nil:
+		return Text{}, tooSlow(r.Limits.Wall)
+	}
+	return r.result(out.Bytes(), note.String(), cmd, err)
+}
+
+// result judges what a child has left behind.
+func (r *Runner) result(out []byte, note string, cmd *exec.Cmd, failed error) (Text, error) {
+	body, greeted := bytes.CutPrefix(out, []byte(greeting))
+	switch {
+	case !greeted && failed != nil:
+		return Text{}, fmt.Errorf("start the parser: %w", failed)
+	case !greeted:
+		return Text{}, errors.New("start the parser: the program is not one")
+	case failed != nil && (killed(cmd.ProcessState) || outOfMemory(note)):
+		return Text{}, tooSlow(r.Limits.Wall)
+	case failed != nil:
+		return Text{}, broken()
+	}
+	var res response
+	if err := json.Unmarshal(body, &res); err != nil || (res.Text == nil) == (res.Error == nil) {
+		return Text{}, broken()
+	}
+	if res.Error != nil {
+		return Text{}, known(res.Error)
+	}
+	if err := check(*res.Text, r.Limits); err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			return Text{}, e
+		}
+		return Text{}, broken()
+	}
+	return *res.Text, nil
+}
+
+// known passes on an error of the child's, which is not trusted: a code we know and a short sentence.
+func known(e *Error) *Error {
+	switch e.Code {
+	case CodeUnsupported, CodeInvalid, CodeEncrypted, CodeNoText, CodeEmpty, CodeLimit, CodeTooLarge:
+		return &Error{Code: e.Code, Message: oneLine(e.Message)}
+	}
+	return broken()
+}
+
+// outOfMemory reads a crash report of the Go runtime.
+func outOfMemory(note string) bool {
+	for _, sign := range []string{"out of memory", "cannot allocate memory", "stack overflow", "stack exceeds", "pthread_create failed"} {
+		if strings.Contains(note, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// bounded keeps up to limit bytes and then calls full once and swallows the rest.
+type bounded struct {
+	bytes.Buffer
+	limit int
+	over  bool
+	full  func()
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.over {
+		return len(p), nil
+	}
+	if b.Len()+len(p) > b.limit {
+		b.over = true
+		if b.full != nil {
+			b.full()
+		}
+		return len(p), nil
+	}
+	return b.Buffer.Write(p)
+}

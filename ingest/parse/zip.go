@@ -1,0 +1,102 @@
+package parse
+
+import (
+	"archive/zip"
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+)
+
+// archive reads the parts of a zip file within a budget of unpacked bytes.
+type archive struct {
+	files map[string]*zip.File
+	left  int64
+	limit int64
+}
+
+func openZip(data []byte, l Limits) (*archive, error) {
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return nil, err
+	}
+	if len(r.File) > l.Entries {
+		return nil, fail(CodeLimit, "the document has more than %d parts; save it again in its own program", l.Entries)
+	}
+	budget := min(l.Unpacked, 1<<20+100*int64(len(data)))
+	a := &archive{files: make(map[string]*zip.File, len(r.File)), left: budget, limit: budget}
+	for _, f := range r.File {
+		name := strings.TrimPrefix(f.Name, "/")
+		if _, twice := a.files[name]; !twice {
+			a.files[name] = f
+		}
+		if f.Flags&1 != 0 {
+			return nil, encrypted()
+		}
+	}
+	return a, nil
+}
+
+func (a *archive) has(name string) bool { return a.files[name] != nil }
+
+// open gives a part, which must be closed; nil when there is none of that name.
+func (a *archive) open(name string) (io.ReadCloser, error) {
+	f := a.files[name]
+	if f == nil {
+		return nil, nil
+	}
+	rc, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	return &budgeted{ReadCloser: rc, a: a}, nil
+}
+
+// budgeted counts what comes out, whatever the headers of the archive say.
+type budgeted struct {
+	io.ReadCloser
+	a *archive
+}
+
+func (b *budgeted) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.a.left -= int64(n); b.a.left < 0 {
+		return 0, fail(CodeLimit, "the document unpacks to more than %s; save it again without pictures and attachments, or split it", size(b.a.limit))
+	}
+	return n, err
+}
+
+// detectZip tells a Word document from other archives.
+func detectZip(data []byte) (Format, error) {
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		return "", fail(CodeInvalid, "the file is cut short or broken; upload it again, or save it again in its own program")
+	}
+	for _, f := range r.File {
+		switch name := strings.TrimPrefix(f.Name, "/"); {
+		case name == "word/document.xml":
+			return DOCX, nil
+		case strings.HasPrefix(name, "ppt/"):
+			return "", unsupported("a PowerPoint presentation")
+		case strings.HasPrefix(name, "xl/"):
+			return "", unsupported("an Excel workbook")
+		case name == "content.xml", name == "META-INF/manifest.xml":
+			return "", unsupported("an OpenDocument file")
+		case strings.HasSuffix(name, ".opf"), name == "META-INF/container.xml":
+			return "", unsupported("an e-book")
+		}
+	}
+	for _, f := range r.File {
+		if f.Name == "_rels/.rels" {
+			return DOCX, nil // its main part has another name; the reader finds out
+		}
+	}
+	return "", fail(CodeUnsupported, "the file is an archive, which is not opened; upload the documents in it (%s)", Supported)
+}
+
+// isLimit is true for the reader's own errors, which an XML or zip reader may have wrapped.
+func isLimit(err error) (*Error, bool) {
+	var e *Error
+	ok := errors.As(err, &e)
+	return e, ok
+}
