@@ -1,9 +1,6 @@
 package rag
 
-import (
-	"math"
-	"strings"
-)
+import "strings"
 
 // Abstain says how weak the evidence must be for an abstention.
 type Abstain string
@@ -18,87 +15,42 @@ const (
 // evidence is what the judge looks at, all of it known before generation.
 type evidence struct {
 	cosine    float64 // of the best passage with the query
-	coverage  float64 // IDF-weighted share of the query's terms that the best passages hold
 	asksValue bool    // the question wants an amount, a date, a limit
-	hasValue  bool    // a sentence of the passages has a number and shares a term with the question
 }
 
-// The weights of a logistic model, fitted on the sample and handbook
-// questions (answerable or not), inputs centred; see docs/adr/0007.
-const (
-	weightCosine   = 26.0
-	weightCoverage = 1.2
-	weightAsks     = -1.0
-	weightNoValue  = -1.0
-	bias           = 1.3
-	centreCosine   = 0.68
-	centreCoverage = 0.55
-)
+// valueCost is what a question for an amount needs in cosine on top: a passage
+// about the same subject is easily found, the one figure in it is not.
+const valueCost = 0.04
 
-// confidence is the judge's probability that the passages answer the question.
-func (e evidence) confidence() float64 {
-	z := bias + weightCosine*(e.cosine-centreCosine) + weightCoverage*(e.coverage-centreCoverage)
+// strength is compared with the threshold of the operating point.
+func (e evidence) strength() float64 {
 	if e.asksValue {
-		z += weightAsks
-		if !e.hasValue {
-			z += weightNoValue
-		}
+		return e.cosine - valueCost
 	}
-	return 1 / (1 + math.Exp(-z))
+	return e.cosine
 }
 
-// threshold is the confidence below which the answer is the abstention.
+// threshold is the strength below which the answer is the abstention. The
+// figures hold for the cosines of bge-small-en-v1.5; docs/adr/0007 has the
+// curve they were read off.
 func (a Abstain) threshold() float64 {
 	switch a {
 	case AbstainOff:
-		return 0
+		return -1
 	case AbstainStrict:
-		return 0.7
+		return 0.67
 	default:
-		return 0.5
+		return 0.64
 	}
 }
 
-// weigh collects the evidence for question in passages.
-func weigh(question string, terms []string, idf []float64, ranked []Ranked, analyze Analyze) evidence {
+// weigh collects the evidence for question in the passages found.
+func weigh(question string, ranked []Ranked) evidence {
 	e := evidence{asksValue: asksValue(question)}
-	held := map[string]bool{}
-	asked := set(terms)
-	for i, r := range ranked {
-		if i == 0 || r.Dense > e.cosine {
-			e.cosine = r.Dense
-		}
-		for _, t := range analyze(r.Passage.Header + "\n" + r.Passage.Text) {
-			held[t] = true
-		}
-		e.hasValue = e.hasValue || holdsValue(r.Passage.Text, asked, analyze)
-	}
-	total, found := 0.0, 0.0
-	for i, t := range terms {
-		total += idf[i]
-		if held[t] {
-			found += idf[i]
-		}
-	}
-	if total > 0 {
-		e.coverage = found / total
+	for _, r := range ranked {
+		e.cosine = max(e.cosine, r.Dense)
 	}
 	return e
-}
-
-func holdsValue(text string, asked map[string]bool, analyze Analyze) bool {
-	for _, s := range sentences(text) {
-		part := text[s.start:s.end]
-		if len(numbers(part)) == 0 {
-			continue
-		}
-		for _, t := range analyze(part) {
-			if asked[t] {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 var valuePhrases = []string{

@@ -48,10 +48,9 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	if err != nil {
 		return a, err
 	}
-	kept, dropped := distinct(found.ranked, p.Options.K, p.Analyze)
+	kept, dropped := distinct(found, p.Options.K, p.Analyze)
 	a.Context.Dropped = drops(dropped)
-	proof := weigh(a.Query, found.terms, found.idf, kept, p.Analyze)
-	if len(kept) == 0 || proof.confidence() < p.Options.Abstain.threshold() {
+	if len(kept) == 0 || weigh(a.Query, kept).strength() < p.Options.Abstain.threshold() {
 		watch.lap("select")
 		return p.abstain(a, kept, watch, emit)
 	}
@@ -61,7 +60,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	watch.lap("select")
 	request := p.request(q, a.Sources)
 	watch.lap("prompt")
-	if err := emit(Delta{Sources: a.Sources}); err != nil {
+	if err := emit(Delta{Sources: a.Sources, Timings: watch.laps()}); err != nil {
 		return a, err
 	}
 	if err := p.generate(ctx, request, &a, watch, emit); err != nil {
@@ -80,22 +79,15 @@ func (p *Pipeline) Search(ctx context.Context, scope Scope, query string, k int)
 	if err != nil {
 		return nil, err
 	}
-	kept, dropped := distinct(found.ranked, k, p.Analyze)
+	kept, dropped := distinct(found, k, p.Analyze)
 	return append(kept, dropped...), nil
 }
 
-type found struct {
-	terms  []string // distinct terms of the query
-	idf    []float64
-	ranked []Ranked
-}
-
 // retrieve embeds the query, asks both legs side by side and fuses them.
-func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watch *stopwatch) (found, error) {
-	f := found{terms: unique(p.Analyze(query))}
+func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watch *stopwatch) ([]Ranked, error) {
 	var l legs
 	err := together(
-		func() (err error) {
+		func() error {
 			vector, err := p.Embedder.EmbedQuery(ctx, query)
 			watch.lap("embed")
 			if err == nil {
@@ -103,26 +95,29 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 			}
 			return err
 		},
-		func() (err error) {
-			if f.idf, err = p.Searcher.IDF(ctx, scope, f.terms); err == nil {
-				l.text, err = p.Searcher.Text(ctx, scope, f.terms, p.Options.Candidates)
+		func() error {
+			terms := unique(p.Analyze(query))
+			idf, err := p.Searcher.IDF(ctx, scope, terms)
+			if err != nil {
+				return err
 			}
+			for _, w := range idf {
+				l.ideal += w * (bm25K1 + 1)
+			}
+			l.text, err = p.Searcher.Text(ctx, scope, terms, p.Options.Candidates)
 			return err
 		})
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	passages, err := p.Passages.Passages(ctx, scope, ids(l.dense, l.text))
 	if err != nil {
-		return f, err
+		return nil, err
 	}
 	watch.lap("search")
-	for _, w := range f.idf {
-		l.ideal += w * (bm25K1 + 1)
-	}
-	f.ranked = fuse(l, passages, p.Options.DenseWeight)
+	ranked := fuse(l, passages, p.Options.DenseWeight)
 	watch.lap("fuse")
-	return f, nil
+	return ranked, nil
 }
 
 // choose fits passages into the tokens that the first-token target allows.
@@ -205,7 +200,7 @@ func (p *Pipeline) abstain(a Answer, kept []Ranked, watch *stopwatch, emit func(
 		a.Nearest = append(a.Nearest, Source{Index: i + 1, Passage: r.Passage, Score: r.Score})
 		a.Context.Dropped = append(a.Context.Dropped, Dropped{ChunkID: r.Passage.ChunkID, Reason: "weak"})
 	}
-	if err := emit(Delta{}); err != nil {
+	if err := emit(Delta{Timings: watch.laps()}); err != nil {
 		return a, err
 	}
 	return p.finish(a, watch), emit(Delta{Text: a.Text})

@@ -12,9 +12,9 @@ import (
 
 // demoQuestions go with the sample corpus; the last one has no answer in it.
 var demoQuestions = []string{
-	"How many days of annual leave can I carry over into next year?",
-	"What is the measuring range of the AX-220?",
-	"Does the company pay for a gym membership?",
+	"My laptop was stolen on a Saturday night. Which number do I ring?",
+	"What supply voltage does the AX-220 take?",
+	"Is the Tampere office closed between Christmas and New Year?",
 }
 
 func (c *cli) demoCmd() *cobra.Command {

@@ -74,12 +74,12 @@ func (c *cli) keysCreateCmd() *cobra.Command {
 }
 
 func (c *cli) keysListCmd() *cobra.Command {
-	var dataDir string
+	var dataDir, tenant string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List keys (never their secrets)", Args: cobra.NoArgs, Example: "  groundwork keys list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withKeys(cmd.Context(), dataDir, func(keys app.Keys) error {
-				list, err := keys.Keys(cmd.Context())
+				list, err := keys.Keys(cmd.Context(), tenant)
 				if err != nil {
 					return err
 				}
@@ -94,6 +94,7 @@ func (c *cli) keysListCmd() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&tenant, "tenant", rag.DefaultTenant, "tenant whose keys")
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "the server's data directory (server.data_dir)")
 	return cmd
 }
@@ -122,12 +123,12 @@ func keyRows(keys []rag.Key) []keyRow {
 }
 
 func (c *cli) keysRevokeCmd() *cobra.Command {
-	var dataDir string
+	var dataDir, tenant string
 	cmd := &cobra.Command{
 		Use: "revoke ID", Short: "Revoke a key; requests with it fail from now on", Args: cobra.ExactArgs(1), Example: "  groundwork keys revoke key_…",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withKeys(cmd.Context(), dataDir, func(keys app.Keys) error {
-				if err := keys.RevokeKey(cmd.Context(), args[0]); err != nil {
+				if _, err := keys.RevokeKey(cmd.Context(), tenant, args[0]); err != nil {
 					return err
 				}
 				if c.json {
@@ -138,6 +139,7 @@ func (c *cli) keysRevokeCmd() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().StringVar(&tenant, "tenant", rag.DefaultTenant, "tenant the key belongs to")
 	cmd.Flags().StringVar(&dataDir, "data-dir", "", "the server's data directory (server.data_dir)")
 	return cmd
 }

@@ -35,6 +35,12 @@ type cli struct {
 }
 
 func run(ctx context.Context, env environment) error {
+	if len(env.args) > 0 && env.args[0] == app.ParseChild {
+		if app.RunParseChild() != 0 {
+			return errReported
+		}
+		return nil
+	}
 	c := &cli{environment: env}
 	root := c.root()
 	root.SetArgs(env.args)
@@ -60,7 +66,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.key, "key", c.getenv("GROUNDWORK_KEY"), "API key for that server")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(c.serveCmd(), c.ingestCmd(), c.searchCmd(), c.askCmd(), c.demoCmd(), c.modelsCmd(), c.keysCmd(),
-		c.doctorCmd(), c.configCmd(), c.evalCmd(), parseChildCmd())
+		c.doctorCmd(), c.configCmd(), c.evalCmd())
 	return root
 }
 
@@ -107,13 +113,5 @@ func (c *cli) configCmd() *cobra.Command {
 			_, err := c.out.Write(configs.Default)
 			return err
 		},
-	}
-}
-
-// parseChildCmd is how the server starts itself to read one document.
-func parseChildCmd() *cobra.Command {
-	return &cobra.Command{
-		Use: app.ParseChild, Hidden: true, Args: cobra.NoArgs, DisableFlagParsing: true,
-		RunE: func(*cobra.Command, []string) error { return app.RunParseChild() },
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -59,14 +60,18 @@ func override(cfg *configs.Config, listen, dataDir, model string) {
 // connect finds the server to talk to: the one named, the one that runs on the
 // data directory, or one started in this process for as long as the command runs.
 func (c *cli) connect(ctx context.Context, cfg configs.Config) (*client, func(), error) {
-	plain := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, ResponseHeaderTimeout: 12 * time.Minute}}
 	if c.server != "" {
-		return &client{base: strings.TrimSuffix(strings.TrimRight(c.server, "/"), "/v1"), key: c.key, http: plain}, func() {}, nil
+		return &client{base: strings.TrimSuffix(strings.TrimRight(c.server, "/"), "/v1"), key: c.key, http: newHTTP()}, func() {}, nil
 	}
 	if at, ok := app.Locate(cfg.Server.DataDir); ok {
-		return &client{base: at.URL, key: at.Token, http: plain}, func() {}, nil
+		return &client{base: at.URL, key: at.Token, http: newHTTP()}, func() {}, nil
 	}
-	cfg.Server.Listen = "127.0.0.1:0"
+	return c.start(ctx, cfg, "127.0.0.1:0")
+}
+
+// start runs a server in this process; the function it returns ends it.
+func (c *cli) start(ctx context.Context, cfg configs.Config, listen string) (*client, func(), error) {
+	cfg.Server.Listen = listen
 	ctx, cancel := context.WithCancel(ctx)
 	listening, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
@@ -78,9 +83,12 @@ func (c *cli) connect(ctx context.Context, cfg configs.Config) (*client, func(),
 		return nil, nil, err
 	case url := <-listening:
 		at, _ := app.Locate(cfg.Server.DataDir)
-		stop := func() { cancel(); <-ended }
-		return &client{base: url, key: at.Token, http: plain}, stop, nil
+		return &client{base: url, key: at.Token, http: newHTTP()}, func() { cancel(); <-ended }, nil
 	}
+}
+
+func newHTTP() *http.Client {
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16, ResponseHeaderTimeout: 12 * time.Minute}}
 }
 
 // readiness is the body of /readyz.
@@ -143,4 +151,24 @@ func (r readiness) waiting() string {
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// connectOrServe is connect for a server that people go on using: it listens
+// at the configured address, or at a free port when that is taken.
+func (c *cli) connectOrServe(ctx context.Context, cfg configs.Config) (*client, func(), error) {
+	if c.server != "" {
+		return c.connect(ctx, cfg)
+	}
+	if _, running := app.Locate(cfg.Server.DataDir); running {
+		return c.connect(ctx, cfg)
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Server.Listen)
+	if err != nil {
+		fmt.Fprintf(c.err, "%s is taken; using a free port\n", cfg.Server.Listen)
+		return c.start(ctx, cfg, "127.0.0.1:0")
+	}
+	if err := listener.Close(); err != nil {
+		return nil, nil, err
+	}
+	return c.start(ctx, cfg, cfg.Server.Listen)
 }

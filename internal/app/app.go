@@ -1,0 +1,257 @@
+// Package app wires Groundwork together: what is opened and started, in which
+// order, and how it stops. Everything else is handed what it needs.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"github.com/riverqueue/river"
+
+	"groundwork/api"
+	"groundwork/configs"
+	"groundwork/docs"
+	"groundwork/ingest"
+	"groundwork/internal/telemetry"
+	"groundwork/llm"
+	"groundwork/rag"
+	"groundwork/rag/analyze"
+	"groundwork/store/blob"
+	"groundwork/store/local"
+	"groundwork/store/sql"
+	"groundwork/web"
+)
+
+// Options are what the configuration does not say.
+type Options struct {
+	Version  string
+	Environ  []string // of the process; nil: os.Environ
+	Log      *slog.Logger
+	OnListen func(url string) // called once the server answers
+}
+
+// App is a running server. Build one with New, end it with Stop.
+type App struct {
+	cfg     configs.Config
+	opts    Options
+	lock    *dirLock
+	library *sql.Store
+	files   *blob.Folder
+	index   *local.Index
+	models  *models
+	ingest  *ingest.Service
+	metrics *telemetry.Metrics
+	api     *api.Server
+	http    *http.Server
+	stops   []func(context.Context) error // in the order of starting
+}
+
+// New opens everything below the data directory and starts the model servers
+// and the workers. It does not wait for the models: Ready tells.
+func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	if opts.Environ == nil {
+		opts.Environ = os.Environ()
+	}
+	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics()}
+	for _, step := range []func(context.Context) error{
+		a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildAPI,
+	} {
+		if err := step(ctx); err != nil {
+			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Server.ShutdownGrace)
+			defer cancel()
+			return nil, errors.Join(err, a.Stop(stop))
+		}
+	}
+	return a, nil
+}
+
+func (a *App) onStop(f func(context.Context) error) { a.stops = append(a.stops, f) }
+
+func (a *App) openDir(context.Context) error {
+	lock, err := lockDir(a.cfg.Server.DataDir)
+	if err != nil {
+		return err
+	}
+	a.lock = lock
+	a.onStop(func(context.Context) error { return lock.release() })
+	return nil
+}
+
+func (a *App) openLibrary(ctx context.Context) error {
+	library, err := sql.Open(ctx, sql.Options{
+		Path: libraryPath(a.cfg), Log: a.opts.Log, Keyless: func() bool { return true },
+		MaxQueue: a.cfg.Ingest.MaxQueue, MaxQueueTenant: a.cfg.Ingest.MaxQueueTenant,
+	})
+	if err != nil {
+		return err
+	}
+	a.library = library
+	a.onStop(func(context.Context) error { return library.Close() })
+	keys, err := library.HasKeys(ctx)
+	if err == nil && !keys && !loopback(a.cfg.Server.Listen) {
+		err = fmt.Errorf("server.listen is %s, which others can reach, and there is no API key yet; run `groundwork keys create --verbs admin` first, or listen on 127.0.0.1", a.cfg.Server.Listen)
+	}
+	return err
+}
+
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+func (a *App) openFiles(context.Context) (err error) {
+	a.files, err = blob.Open(filepath.Join(a.cfg.Server.DataDir, "files"))
+	return err
+}
+
+func (a *App) startModels(ctx context.Context) error {
+	m, err := startModels(ctx, a.cfg, a.opts.Environ, a.opts.Log)
+	if err != nil {
+		return err
+	}
+	a.models = m
+	a.onStop(m.stop)
+	measuring, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		m.measure(measuring, pause(time.Second, 30*time.Second))
+	}()
+	a.onStop(func(context.Context) error { cancel(); <-done; return nil })
+	return nil
+}
+
+// pause waits longer each time, from least to most; it is false when ctx ends.
+func pause(least, most time.Duration) func(context.Context) bool {
+	b := &backoff.ExponentialBackOff{InitialInterval: least, MaxInterval: most, Multiplier: 2, RandomizationFactor: 0.2}
+	b.Reset()
+	return func(ctx context.Context) bool {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(b.NextBackOff()):
+			return true
+		}
+	}
+}
+
+func (a *App) openIndex(ctx context.Context) error {
+	index, err := local.Open(ctx, filepath.Join(a.cfg.Server.DataDir, "index"), local.Options{
+		Dimensions: a.models.dimensions, Fingerprint: a.models.fingerprint + "/" + chunkerVersion(a.cfg.Chunk),
+	})
+	if err != nil {
+		return err
+	}
+	a.index = index
+	a.onStop(func(context.Context) error { return index.Close() })
+	return nil
+}
+
+func (a *App) startWorkers(ctx context.Context) error {
+	parse, err := a.parser()
+	if err != nil {
+		return err
+	}
+	a.ingest = &ingest.Service{
+		Library: a.library, Publisher: a.library, Catalog: a.library, Trash: a.library, Files: a.files, Index: a.index,
+		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log,
+		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
+	}
+	if _, err := a.library.RequeueRunning(ctx); err != nil {
+		return err
+	}
+	workers := river.NewWorkers()
+	a.ingest.Register(workers)
+	return a.workAfter(ctx, a.models.tried, workers)
+}
+
+// workAfter starts working jobs once the chat model was measured: ingest on
+// the same cores would spoil the figures that the context budget hangs on.
+func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *river.Workers) error {
+	waiting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	started := make(chan func(context.Context) error, 1)
+	go func() {
+		defer close(started)
+		select {
+		case <-waiting.Done():
+			return
+		case <-measured:
+		}
+		stop, err := a.library.Work(waiting, workers, sql.WorkOptions{
+			Workers: a.cfg.Ingest.Workers, JobTimeout: a.cfg.Ingest.JobTimeout, RescueAfter: a.cfg.Ingest.RescueAfter,
+		})
+		if err != nil {
+			a.opts.Log.Error("documents are not worked on; restart the server", "error", err)
+			return
+		}
+		started <- stop
+	}()
+	a.onStop(func(ctx context.Context) error {
+		cancel()
+		if stop, ok := <-started; ok {
+			return stop(ctx)
+		}
+		return nil
+	})
+	return nil
+}
+
+func (a *App) buildAPI(context.Context) error {
+	spec, err := docs.OpenAPI()
+	if err != nil {
+		return err
+	}
+	pipeline := &rag.Pipeline{
+		Embedder: a.models.embed, Searcher: a.index, Passages: a.library, Generator: a.models.chat, Analyze: analyze.Terms,
+		Options: rag.Options{
+			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
+			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature,
+		},
+		About: rag.About{Embedding: a.models.fingerprint, Generation: func() int { return int(a.index.Generation()) }, Code: a.opts.Version},
+	}
+	a.api = api.New(api.Deps{
+		Asker: observedAsker{pipeline, a.metrics, a.opts.Log}, Models: llm.NewModels(a.models.chat, a.models.embed),
+		Uploader: a.ingest, Documents: a.library, Contents: a.files, Stores: a.library,
+		Keys: localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
+		Log:     a.opts.Log,
+		Observe: func(o api.Observation) { a.metrics.Request(o.Method, o.Route, o.Status, o.Took) },
+	}, api.Options{
+		PublicURL: a.cfg.Server.PublicURL, Version: a.opts.Version,
+		MaxJSON: int64(a.cfg.Server.MaxJSON), MaxJSONDepth: a.cfg.Server.MaxJSONDepth, MaxQuery: int(a.cfg.Server.MaxQuery),
+		MaxTokens: a.cfg.Answer.MaxTokensLimit, MaxFile: int64(a.cfg.Upload.MaxFile), MaxFiles: a.cfg.Upload.MaxFiles,
+		Streams: a.cfg.Server.Streams, StreamsPerKey: a.cfg.Server.StreamsPerKey,
+		StreamIdle: a.cfg.Server.StreamIdle, StreamTotal: a.cfg.Server.StreamTotal,
+	})
+	a.http = &http.Server{
+		Handler: a.api, ReadHeaderTimeout: a.cfg.Server.HeaderTimeout, MaxHeaderBytes: int(a.cfg.Server.MaxHeader),
+		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.opts.Log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+// Stop ends everything in the reverse order of starting; it works on an App
+// that New only half built. ctx bounds the wait for work that is under way.
+func (a *App) Stop(ctx context.Context) error {
+	var errs []error
+	for len(a.stops) > 0 {
+		last := len(a.stops) - 1
+		errs = append(errs, a.stops[last](ctx))
+		a.stops = a.stops[:last]
+	}
+	return errors.Join(errs...)
+}

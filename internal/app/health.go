@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"groundwork/api"
+	"groundwork/llm"
+	"groundwork/llm/runtime"
+)
+
+// healthWait bounds one look at one dependency.
+const healthWait = 3 * time.Second
+
+// Ready implements api.Health: the state of everything a question needs.
+func (a *App) Ready(ctx context.Context) []api.Check {
+	ctx, cancel := context.WithTimeout(ctx, healthWait)
+	defer cancel()
+	checks := []api.Check{a.libraryCheck(ctx)}
+	if a.models == nil {
+		return append(checks, api.Check{Name: "models", Detail: "starting", Fix: "Wait a moment."})
+	}
+	starting := false
+	for _, s := range a.models.servers {
+		if state := s.State(); state.Status != runtime.Ready {
+			starting = true
+			checks = append(checks, serverCheck(s.Name(), state))
+		}
+	}
+	if starting {
+		return checks
+	}
+	embed, chat := check("embedding", a.models.embed.Health(ctx)), check("chat", a.models.chat.Health(ctx))
+	if measured, err := a.models.measured(); chat.OK && !measured {
+		chat.OK, chat.Detail, chat.Fix = false, "measuring the model's speed", "Wait a moment."
+		if err != nil {
+			chat.Detail, chat.Fix = err.Error(), "Look at the model server's log."
+		}
+	}
+	return append(checks, embed, chat)
+}
+
+func (a *App) libraryCheck(ctx context.Context) api.Check {
+	c := api.Check{Name: "library", OK: true, Detail: "open"}
+	if _, err := a.library.HasKeys(ctx); err != nil {
+		c.OK, c.Detail, c.Fix = false, "the database does not answer", "Look at the disk and the server's log, then restart the server."
+	}
+	return c
+}
+
+func serverCheck(name string, s runtime.State) api.Check {
+	c := api.Check{Name: name + " server", Detail: string(s.Status), Fix: "Wait a moment."}
+	if s.Error != "" {
+		c.Detail += ": " + s.Error
+		c.Fix = fmt.Sprintf("The server's log is %s; `groundwork doctor` checks the models.", s.Log)
+	}
+	return c
+}
+
+func check(name string, h llm.Health) api.Check {
+	return api.Check{Name: name, OK: h.OK, Detail: h.Detail, Fix: h.Fix, Facts: h.Facts}
+}

@@ -1,0 +1,184 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	goruntime "runtime"
+	"sync"
+
+	"groundwork/configs"
+	"groundwork/llm"
+	"groundwork/llm/runtime"
+)
+
+// models are the chat and the embedding model: behind servers of this machine,
+// started and watched here, or behind the configured addresses.
+type models struct {
+	chat        *llm.Chat
+	embed       *llm.Embedder
+	servers     []*runtime.Server
+	fingerprint string // of everything the vectors depend on
+	dimensions  int
+
+	tried chan struct{} // closed after the first try to measure the chat model
+
+	mu     sync.Mutex
+	probed bool
+	err    error // of the last try to measure the chat model
+}
+
+// Catalogue is the shipped list of models.
+func Catalogue() (runtime.Catalogue, error) { return runtime.ParseCatalogue(configs.Catalogue) }
+
+func newEnv(cfg configs.Config, environ []string, progress func(string)) *runtime.Env {
+	return runtime.NewEnv(runtime.EnvOptions{Dir: cfg.LLM.ModelsDir, Python: cfg.LLM.Python, Environ: environ, Progress: progress})
+}
+
+// startModels starts the local servers that the configuration asks for. It
+// returns at once; watch waits for them.
+func startModels(ctx context.Context, cfg configs.Config, environ []string, log *slog.Logger) (*models, error) {
+	catalogue, err := Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	m := &models{tried: make(chan struct{})}
+	l := launcher{cfg: cfg, catalogue: catalogue, log: log, launch: runtime.Launch{
+		Env: newEnv(cfg, environ, nil), Dir: cfg.LLM.ModelsDir, LogDir: filepath.Join(cfg.Server.DataDir, "logs"), Environ: environ,
+	}}
+	if err := errors.Join(l.startEmbed(ctx, m), l.startChat(ctx, m)); err != nil {
+		return nil, errors.Join(err, m.stop(context.WithoutCancel(ctx)))
+	}
+	return m, nil
+}
+
+type launcher struct {
+	cfg       configs.Config
+	catalogue runtime.Catalogue
+	launch    runtime.Launch
+	log       *slog.Logger
+}
+
+func (l launcher) threads() int { return cmp.Or(l.cfg.LLM.Threads, goruntime.NumCPU()) }
+
+func (l launcher) startChat(ctx context.Context, m *models) error {
+	c := l.cfg.LLM.Chat
+	opts := llm.ChatOptions{
+		BaseURL: c.BaseURL, APIKey: c.APIKey.Reveal(), Model: c.Model,
+		ContextTokens: c.ContextTokens, MaxTokens: l.cfg.Answer.MaxTokens, Temperature: l.cfg.Answer.Temperature,
+		FirstTokenTarget: l.cfg.Answer.FirstTokenTarget, Threads: l.threads(),
+		MeasuredCache: filepath.Join(l.cfg.Server.DataDir, "measured.json"),
+		Timeouts:      llm.Timeouts{Idle: l.cfg.Server.StreamIdle, Total: l.cfg.Server.StreamTotal}, Log: l.log,
+	}
+	if c.BaseURL == "" {
+		entry, err := l.catalogue.Find(c.Model)
+		if err != nil {
+			return fmt.Errorf("llm.chat.model: %w", err)
+		}
+		settings, err := l.launch.Chat(entry, c.ContextTokens, c.Parallel, l.threads())
+		if err != nil {
+			return err
+		}
+		server, err := l.start(ctx, settings)
+		if err != nil {
+			return err
+		}
+		m.servers = append(m.servers, server)
+		opts.BaseURL, opts.APIKey, opts.Model, opts.Quantisation = server.BaseURL(), server.APIKey(), entry.Name, entry.Quantisation
+	}
+	chat, err := llm.NewChat(opts)
+	m.chat = chat
+	return err
+}
+
+func (l launcher) startEmbed(ctx context.Context, m *models) error {
+	e := l.cfg.LLM.Embed
+	opts := llm.EmbedOptions{BaseURL: e.BaseURL, APIKey: e.APIKey.Reveal(), Model: e.Model, Dimensions: e.Dimensions, QueryPrefix: e.QueryPrefix}
+	entry, err := l.catalogue.Find(e.Model)
+	if err == nil {
+		opts.Dimensions, opts.QueryPrefix, opts.PassagePrefix = entry.Dimensions, entry.QueryPrefix, entry.PassagePrefix
+	}
+	m.fingerprint = fmt.Sprintf("%s/%d/%s", e.Model, opts.Dimensions, e.QueryPrefix)
+	if e.BaseURL == "" {
+		if err != nil {
+			return fmt.Errorf("llm.embed.model: %w", err)
+		}
+		settings, err := l.launch.Embed(entry, l.threads())
+		if err != nil {
+			return err
+		}
+		server, err := l.start(ctx, settings)
+		if err != nil {
+			return err
+		}
+		m.servers = append(m.servers, server)
+		opts.BaseURL, opts.APIKey, opts.Model = server.BaseURL(), server.APIKey(), entry.Name
+		m.fingerprint = entry.Fingerprint()
+	}
+	m.dimensions = opts.Dimensions
+	embed, err := llm.NewEmbedder(opts)
+	m.embed = embed
+	return err
+}
+
+func (l launcher) start(ctx context.Context, opts runtime.Options) (*runtime.Server, error) {
+	if err := l.launch.Env.Check(ctx); err != nil {
+		return nil, err
+	}
+	opts.StartTimeout, opts.Logger = l.cfg.LLM.StartTimeout, l.log
+	return runtime.Start(context.WithoutCancel(ctx), opts)
+}
+
+// measure waits for the servers, then learns the chat model's window and
+// speed; it tries again until ctx ends.
+func (m *models) measure(ctx context.Context, again func(context.Context) bool) {
+	for first := true; ; first = false {
+		err := m.measureOnce(ctx)
+		if first {
+			close(m.tried)
+		}
+		m.mu.Lock()
+		m.probed, m.err = err == nil, err
+		m.mu.Unlock()
+		if err == nil || !again(ctx) {
+			return
+		}
+	}
+}
+
+func (m *models) measureOnce(ctx context.Context) error {
+	for _, s := range m.servers {
+		if err := s.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := m.chat.Probe(ctx)
+	return err
+}
+
+// measured tells whether the chat model's limits are known, and else why not.
+func (m *models) measured() (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.probed, m.err
+}
+
+// stop ends what was started; it works on half-started models too.
+func (m *models) stop(ctx context.Context) error {
+	if m.chat != nil {
+		m.chat.Close()
+	}
+	if m.embed != nil {
+		m.embed.Close()
+	}
+	errs := make([]error, len(m.servers))
+	var wait sync.WaitGroup
+	for i, s := range m.servers {
+		wait.Go(func() { errs[i] = s.Stop(ctx) })
+	}
+	wait.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"groundwork/configs"
+	"groundwork/ingest"
+	"groundwork/ingest/chunk"
+	"groundwork/ingest/parse"
+	"groundwork/rag"
+)
+
+// chunkVersion changes with every change of the chunker that moves spans or
+// headers: vectors made before it are not those that it would make now.
+const chunkVersion = 1
+
+func chunkerVersion(cfg configs.Chunk) string {
+	return fmt.Sprintf("chunker-%d-%d", chunkVersion, cfg.Tokens)
+}
+
+// split is the chunker as the document path calls it.
+func (a *App) split(t ingest.Text, path string, count func([]string) ([]int, error)) ([]ingest.Span, error) {
+	doc := chunk.Doc{Body: t.Body, Title: t.Title, Path: path, Marks: make([]chunk.Mark, len(t.Marks))}
+	for i, m := range t.Marks {
+		doc.Marks[i] = chunk.Mark{Kind: chunk.Kind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label}
+	}
+	spans, err := chunk.Split(doc, chunk.Options{Tokens: a.cfg.Chunk.Tokens, Max: a.cfg.Chunk.MaxChunks}, count)
+	if err != nil {
+		var many *chunk.TooManyError
+		if errors.As(err, &many) {
+			return nil, rag.Fail(rag.CodeParseLimit, fmt.Sprintf("The document gives more than %d chunks; split it into smaller files or raise chunk.max_chunks.", many.Max))
+		}
+		return nil, err
+	}
+	out := make([]ingest.Span, len(spans))
+	for i, s := range spans {
+		out[i] = ingest.Span(s)
+	}
+	return out, nil
+}
+
+// ParseChild is the hidden subcommand that a parser child runs.
+const ParseChild = "parse-child"
+
+// RunParseChild reads one document with the limits that the parent sends, and
+// returns the exit status.
+func RunParseChild() int { return parse.Main(os.Stdin, os.Stdout) }
+
+// parser reads documents in children of this very program.
+func (a *App) parser() (ingest.Parse, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program, to start it as the parser: %w", err)
+	}
+	c := a.cfg.Parse
+	runner := &parse.Runner{
+		Exe: []string{exe, ParseChild}, CacheDir: filepath.Join(a.cfg.Server.DataDir, "cache", "pdf"),
+		Limits: parse.Limits{
+			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
+			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,
+		},
+	}
+	return func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (ingest.Text, error) {
+		text, err := runner.Parse(ctx, name, mediaType, file)
+		var refused *parse.Error
+		if errors.As(err, &refused) {
+			return ingest.Text{}, rag.Fail(rag.Code(refused.Code), refused.Message)
+		}
+		return fromParser(text), err
+	}, nil
+}
+
+func fromParser(t parse.Text) ingest.Text {
+	out := ingest.Text{Body: t.Body, Title: t.Title, Marks: make([]ingest.Mark, len(t.Marks))}
+	for i, m := range t.Marks {
+		out.Marks[i] = ingest.Mark{Kind: ingest.MarkKind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label}
+	}
+	return out
+}

@@ -1,0 +1,232 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/configs"
+	"groundwork/internal/app"
+	"groundwork/llm/llmtest"
+)
+
+// TestMain lets the test binary be the parser child and a server to kill.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
+		os.Exit(app.RunParseChild())
+	}
+	if raw := os.Getenv(serveEnv); raw != "" {
+		os.Exit(serveChild(raw))
+	}
+	os.Exit(m.Run())
+}
+
+// config is the shipped configuration with a data directory of the test's own
+// and the scripted model server in place of the real ones.
+func config(t *testing.T, dir string, model *llmtest.Server) configs.Config {
+	t.Helper()
+	cfg, err := serveSettings{Dir: dir, Model: model.BaseURL()}.config()
+	require.NoError(t, err)
+	return cfg
+}
+
+func (s serveSettings) config() (configs.Config, error) {
+	cfg, err := configs.Load("", []string{"HOME=" + s.Dir})
+	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", s.Dir
+	cfg.Answer.Abstain = "off" // the scripted embedder's cosines mean nothing
+	cfg.LLM.Chat.BaseURL, cfg.LLM.Chat.Model = s.Model, "test-chat"
+	cfg.LLM.Embed.BaseURL, cfg.LLM.Embed.Model = s.Model, "test-embed"
+	return cfg, err
+}
+
+// server is a running server.
+type server struct {
+	t    *testing.T
+	url  string
+	key  string
+	stop func() error // ends it gracefully and waits; may be called once
+}
+
+// start runs a server until the end of the test.
+func start(t *testing.T, cfg configs.Config) *server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	listening, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- app.Run(ctx, cfg, app.Options{Version: "test", OnListen: func(url string) { listening <- url }})
+	}()
+	s := &server{t: t}
+	select {
+	case s.url = <-listening:
+	case err := <-ended:
+		cancel()
+		require.NoError(t, err)
+		t.Fatal("the server ended at once")
+	}
+	stopped := false
+	s.stop = func() error {
+		stopped = true
+		cancel()
+		return <-ended
+	}
+	t.Cleanup(func() {
+		if !stopped {
+			require.NoError(t, s.stop())
+		}
+		cancel()
+	})
+	return s
+}
+
+func (s *server) do(method, path, contentType string, body io.Reader) *http.Response {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, body)
+	require.NoError(s.t, err)
+	req.Header.Set("Content-Type", contentType)
+	if s.key != "" {
+		req.Header.Set("Authorization", "Bearer "+s.key)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}
+
+// json sends in and decodes the reply into out; the status must be want.
+func (s *server) json(method, path string, in any, want int, out any) {
+	s.t.Helper()
+	var body io.Reader = http.NoBody
+	if in != nil {
+		raw, err := json.Marshal(in)
+		require.NoError(s.t, err)
+		body = bytes.NewReader(raw)
+	}
+	resp := s.do(method, path, "application/json", body)
+	raw, err := io.ReadAll(resp.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, want, resp.StatusCode, "%s %s: %s", method, path, raw)
+	if out != nil {
+		require.NoError(s.t, json.Unmarshal(raw, out), "%s", raw)
+	}
+}
+
+type document struct {
+	ID, Filename, Status string
+	Error                *struct{ Code, Message string }
+}
+
+// upload sends files (name, content, …) into a store and waits until each is done.
+func (s *server) upload(store string, files ...string) []document {
+	s.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	require.NoError(s.t, form.WriteField("store", store))
+	for i := 0; i+1 < len(files); i += 2 {
+		part, err := form.CreateFormFile("file", files[i])
+		require.NoError(s.t, err)
+		_, err = io.WriteString(part, files[i+1])
+		require.NoError(s.t, err)
+	}
+	require.NoError(s.t, form.Close())
+	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=60s", form.FormDataContentType(), &body)
+	raw, err := io.ReadAll(resp.Body)
+	require.NoError(s.t, err)
+	var reply struct{ Data []document }
+	require.NoError(s.t, json.Unmarshal(raw, &reply), "%s", raw)
+	return reply.Data
+}
+
+// text is a document's text as code points.
+func (s *server) text(id string) []rune {
+	s.t.Helper()
+	resp := s.do(http.MethodGet, "/v1/files/"+url.PathEscape(id)+"/text", "", http.NoBody)
+	raw, err := io.ReadAll(resp.Body)
+	require.NoError(s.t, err)
+	require.Equal(s.t, http.StatusOK, resp.StatusCode, "%s", raw)
+	return []rune(string(raw))
+}
+
+type completion struct {
+	Choices []struct {
+		Message struct {
+			Content     string
+			Annotations []struct {
+				Type        string
+				URLCitation struct {
+					Start int `json:"start_index"`
+					End   int `json:"end_index"`
+					URL   string
+				} `json:"url_citation"`
+			}
+		}
+	}
+	Groundwork struct {
+		Abstained bool
+		Sources   []struct {
+			Index      int
+			DocumentID string `json:"document_id"`
+			Start, End int
+			Text       string
+		}
+		Citations []struct {
+			Source     int
+			DocumentID string `json:"document_id"`
+			Start, End int
+			Quote      string
+			Verdict    string
+		}
+	}
+}
+
+// ask asks over a store, not streamed.
+func (s *server) ask(model, question string) completion {
+	s.t.Helper()
+	var out completion
+	s.json(http.MethodPost, "/v1/chat/completions", map[string]any{
+		"model": model, "messages": []map[string]string{{"role": "user", "content": question}},
+	}, http.StatusOK, &out)
+	return out
+}
+
+// checkCitations holds every citation to the document's own text.
+func (s *server) checkCitations(c completion) {
+	s.t.Helper()
+	for _, cite := range c.Groundwork.Citations {
+		text := s.text(cite.DocumentID)
+		require.Equal(s.t, cite.Quote, string(text[cite.Start:cite.End]))
+		inside := false
+		for _, src := range c.Groundwork.Sources {
+			require.Equal(s.t, src.Text, string(s.text(src.DocumentID)[src.Start:src.End]))
+			inside = inside || src.Index == cite.Source && src.DocumentID == cite.DocumentID && src.Start <= cite.Start && cite.End <= src.End
+		}
+		require.True(s.t, inside, "the citation lies in a passage that the model was given")
+	}
+}
+
+// ready waits until /readyz says so.
+func (s *server) ready(limit time.Duration) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		resp, err := http.Get(s.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	}, limit, 20*time.Millisecond)
+}
+
+func handbook(n int) string {
+	return fmt.Sprintf("# Rule %d\n\nEmployees of unit %d get %d days of annual leave.\n\n## Travel\n\n%s\n", n, n, n, strings.Repeat("Trips are booked by the travel desk. ", n%7+1))
+}
