@@ -45,7 +45,7 @@ type file struct {
 }
 
 func (s *Server) openForm(c *gin.Context, maxFiles int) (*form, error) {
-	total := int64(maxFiles)*(s.opts.MaxFile+maxField) + 1<<20
+	total := int64(s.opts.MaxFiles)*(s.opts.MaxFile+maxField) + 1<<20 // of any form: what is too much is skipped, then refused by name
 	if c.Request.ContentLength > total {
 		return nil, &http.MaxBytesError{Limit: total}
 	}

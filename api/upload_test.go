@@ -229,3 +229,19 @@ func TestDocuments(t *testing.T) {
 		sc.run(t, b)
 	}
 }
+
+// A client that sends first and reads later still gets its answer.
+func TestUnwantedBody(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL, "http://"))
+	require.NoError(t, err)
+	defer conn.Close()
+	body := strings.Repeat("x", 6<<20)
+	_, err = fmt.Fprintf(conn, "POST /v1/search HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s", keyAsk, len(body), body)
+	require.NoError(t, err)
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	require.Equal(t, 413, res.StatusCode)
+	require.NoError(t, res.Body.Close())
+}
