@@ -27,16 +27,17 @@ const (
 
 // EmbedOptions says where the embedding model is and what its vectors are like.
 type EmbedOptions struct {
-	BaseURL      string        // http://host:port/v1
-	APIKey       string        // empty: none is sent
-	Model        string        // its name at the server
-	Name         string        // its name for callers; empty: Model
-	Dimensions   int           // of a vector; 0: those of the first vector that comes
-	QueryPrefix  string        // put before a query, never before a passage
-	Batch        int           // texts in one request; default 32
-	CachedQuery  int           // query vectors kept; default 256
-	Timeout      time.Duration // of one batch; default 1 min
-	QueryTimeout time.Duration // of one query; default 15 s
+	BaseURL       string        // http://host:port/v1
+	APIKey        string        // empty: none is sent
+	Model         string        // its name at the server
+	Name          string        // its name for callers; empty: Model
+	Dimensions    int           // of a vector; 0: those of the first vector that comes
+	QueryPrefix   string        // put before a query, never before a passage
+	PassagePrefix string        // put before a passage; most models want none
+	Batch         int           // texts in one request; default 32
+	CachedQuery   int           // query vectors kept; default 256
+	Timeout       time.Duration // of one batch; default 1 min
+	QueryTimeout  time.Duration // of one query; default 15 s
 }
 
 func (o EmbedOptions) withDefaults() EmbedOptions {
@@ -120,7 +121,7 @@ func (e *Embedder) EmbedPassages(ctx context.Context, texts []string) ([][]float
 	for places := range slices.Chunk(order, e.opts.Batch) {
 		batch := make([]string, len(places))
 		for i, place := range places {
-			batch[i] = texts[place]
+			batch[i] = e.opts.PassagePrefix + texts[place]
 		}
 		vectors, err := e.embed(ctx, batch, e.opts.Timeout, nil)
 		if err != nil {
