@@ -61,7 +61,7 @@ func (s *Server) openForm(c *gin.Context, maxFiles int) (*form, error) {
 // is skipped, so that the client reads the reply and the other files count.
 func (f *form) next() (*part, error) {
 	p, err := f.reader.NextPart()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, nil
 	}
 	if err != nil {

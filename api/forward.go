@@ -141,7 +141,12 @@ func (s *Server) relay(c *gin.Context, ctx context.Context, resp *http.Response)
 	return nil
 }
 
+// errCut keeps what the model client knows about a broken reply.
 func errCut(cause error) error {
+	var known *rag.Error
+	if errors.As(cause, &known) {
+		return cause
+	}
 	return &rag.Error{Code: rag.CodeUnavailable, Err: fmt.Errorf("read model server's reply: %w", cause), RetryAfter: time.Second,
 		Message: "The model server's reply was cut off. Ask again."}
 }

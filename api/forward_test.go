@@ -72,6 +72,11 @@ func TestForwardCut(t *testing.T) {
 		require.Equal(t, 503, res.status, name)
 		require.Equal(t, "model_unavailable", res.problem(t)["code"], name)
 	}
+	silent := &rag.Error{Code: rag.CodeTimeout, Message: "The model server fell silent. Ask again."}
+	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+		return reply(200, iotest.ErrReader(silent))
+	}
+	require.Equal(t, 504, b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi")).status, "what the client of the model server knows")
 	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
 		return reply(200, iotest.ErrReader(errors.New("connection reset")))
 	}

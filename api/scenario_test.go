@@ -71,6 +71,8 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 func TestUnknownAddresses(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	require.Equal(t, 404, b.do(t, "BREW", "/coffee", "", "").status)
+	require.Equal(t, "other", (<-b.seen).Method)
 	for _, path := range []string{"/v1", "/v1/", "/v1/nothing", "/.env", "/v1/files/a/b/c", "/v1/vector_stores/"} {
 		scenario{name: path, method: "GET", path: path, key: keyAdmin, status: 404, code: "unknown_url"}.run(t, b)
 	}

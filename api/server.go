@@ -139,7 +139,7 @@ func (s *Server) CutStreams() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	stop := context.AfterFunc(s.cut, func() { cancel(errShutdown) })
+	stop := context.AfterFunc(s.cut, func() { cancel(errShutdown) }) //nolint:contextcheck // CutStreams is the event, r's context is what it ends
 	defer stop()
 	r = r.WithContext(ctx)
 	w = newPacedWriter(w, s.opts.ClientIdle)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -39,27 +40,31 @@ func (s *Server) createStore(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range r.FileIDs {
-		if _, err := s.file(ctx, p, verbWrite, id); err != nil {
-			return err
-		}
-	}
-	st, err := s.Stores.CreateStore(ctx, p.Tenant, name, r.Metadata)
+	st, err := s.makeStore(ctx, p, name, r)
 	if err != nil {
 		return err
 	}
-	for _, id := range r.FileIDs {
-		if _, err := s.Uploader.Attach(ctx, scopeOf(st), id); err != nil {
-			return err
-		}
-	}
-	if len(r.FileIDs) > 0 {
-		if st, err = s.Stores.Store(ctx, p.Tenant, st.ID); err != nil {
-			return err
-		}
-	}
 	s.reply(c, http.StatusOK, fromStore(st))
 	return nil
+}
+
+// makeStore looks at the files first, so that a wrong id leaves no store behind.
+func (s *Server) makeStore(ctx context.Context, p rag.Principal, name string, r openai.StoreRequest) (rag.Store, error) {
+	for _, id := range r.FileIDs {
+		if _, err := s.file(ctx, p, verbWrite, id); err != nil {
+			return rag.Store{}, err
+		}
+	}
+	st, err := s.Stores.CreateStore(ctx, p.Tenant, name, r.Metadata)
+	if err != nil || len(r.FileIDs) == 0 {
+		return st, err
+	}
+	for _, id := range r.FileIDs {
+		if _, err := s.Uploader.Attach(ctx, scopeOf(st), id); err != nil {
+			return st, err
+		}
+	}
+	return s.Stores.Store(ctx, p.Tenant, st.ID) // with its counts
 }
 
 // newName is the name to create a store under; a key that is limited to stores
@@ -183,19 +188,14 @@ func (s *Server) listStoreFiles(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	filter := c.Query("filter")
-	switch filter {
-	case "", "in_progress", "completed", "failed", "cancelled":
-	default:
-		return badParam("filter", "filter must be in_progress, completed, failed or cancelled.")
+	keep, err := byStatus(c.Query("filter"))
+	if err != nil {
+		return err
 	}
 	docs, more, err := collect(page, func(d rag.Document) string { return d.ID },
 		func(page rag.Page) ([]rag.Document, bool, error) {
 			return s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
-		},
-		func(d rag.Document) (bool, error) {
-			return filter == "" || openai.FileStatus(string(d.State)) == filter, nil
-		})
+		}, keep)
 	if err != nil {
 		return err
 	}
@@ -205,6 +205,17 @@ func (s *Server) listStoreFiles(c *gin.Context) error {
 	}
 	s.reply(c, http.StatusOK, openai.NewList(data, more, func(f openai.StoreFile) string { return f.ID }))
 	return nil
+}
+
+// byStatus keeps the documents whose state is filter in OpenAI's words; an empty one keeps all.
+func byStatus(filter string) (func(rag.Document) (bool, error), error) {
+	switch filter {
+	case "", "in_progress", "completed", "failed", "cancelled":
+		return func(d rag.Document) (bool, error) {
+			return filter == "" || openai.FileStatus(string(d.State)) == filter, nil
+		}, nil
+	}
+	return nil, badParam("filter", "filter must be in_progress, completed, failed or cancelled.")
 }
 
 func (s *Server) getStoreFile(c *gin.Context) error {
