@@ -25,7 +25,7 @@ type ChunkChoice struct {
 type Delta struct {
 	Role        string       `json:"role,omitempty"`
 	Content     *string      `json:"content,omitempty"`
-	Annotations []Annotation `json:"annotations,omitempty"`
+	Annotations []Annotation `json:"annotations,omitzero"` // on the last chunk, empty when nothing is cited
 }
 
 func chunk(h Head, choices ...ChunkChoice) Chunk {
