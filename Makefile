@@ -22,7 +22,7 @@ all: fmt lint test
 build: bin/groundwork
 
 bin/groundwork: go.mod go.sum $(GOFILES) $(shell git ls-files -co --exclude-standard configs llm/runtime/python web docs/openapi.yaml store/sql 2>/dev/null)
-	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/groundwork
+	go build -ldflags "-s -w -X main.version=$(VERSION)" -o $@ ./cmd/groundwork
 
 demo: bin/groundwork
 	@exec ./bin/groundwork demo --data-dir .groundwork/demo --docs "$(DOCS)" \

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -125,18 +124,16 @@ func (c *client) waitReady(ctx context.Context, limit time.Duration, progress fu
 	defer cancel()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
-	for last := ""; ; {
+	for {
 		state, ok, err := c.ready(ctx)
-		if err == nil && ok {
-			return nil
+		if err != nil || ok {
+			return err
 		}
-		if err == nil {
-			last = state.waiting()
-			progress(last)
-		}
+		last := state.waiting()
+		progress(last)
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the server is not ready: %s", cmp.Or(last, "it does not answer"))
+			return fmt.Errorf("the server is not ready: %s", last)
 		case <-tick.C:
 		}
 	}

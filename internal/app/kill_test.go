@@ -1,13 +1,11 @@
 package app_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"os/exec"
@@ -58,7 +56,7 @@ func TestKillNineLosesNothing(t *testing.T) {
 		})
 		for next < documents*(kill+1)/(kills+1) {
 			path := fmt.Sprintf("rule-%03d.md", next)
-			id, err := tryUpload(t.Context(), child.url, path, handbook(next))
+			id, err := tryUpload(t, child.url, path, handbook(next))
 			if err != nil {
 				break // killed; the next server gets the same file again
 			}
@@ -120,7 +118,7 @@ type childServer struct {
 	out io.ReadCloser
 }
 
-func startChild(t *testing.T, settings serveSettings) childServer {
+func startChild(t testing.TB, settings serveSettings) childServer {
 	t.Helper()
 	raw, err := json.Marshal(settings)
 	require.NoError(t, err)
@@ -144,27 +142,14 @@ func (c childServer) wait() {
 	_ = c.cmd.Wait()
 }
 
-func tryUpload(ctx context.Context, base, path, content string) (string, error) {
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	if err := form.WriteField("store", "h"); err != nil {
-		return "", err
-	}
-	part, err := form.CreateFormFile("file", path)
+func tryUpload(t *testing.T, base, path, content string) (string, error) {
+	t.Helper()
+	body, contentType := form(t, "h", path, content)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, base+"/v1/documents", body)
 	if err != nil {
 		return "", err
 	}
-	if _, err := io.WriteString(part, content); err != nil {
-		return "", err
-	}
-	if err := form.Close(); err != nil {
-		return "", err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/v1/documents", &body)
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.Header.Set("Content-Type", contentType)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return "", err

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 
 // config is the shipped configuration with a data directory of the test's own
 // and the scripted model server in place of the real ones.
-func config(t *testing.T, dir string, model *llmtest.Server) configs.Config {
+func config(t testing.TB, dir string, model *llmtest.Server) configs.Config {
 	t.Helper()
 	cfg, err := serveSettings{Dir: dir, Model: model.BaseURL()}.config()
 	require.NoError(t, err)
@@ -52,14 +52,14 @@ func (s serveSettings) config() (configs.Config, error) {
 
 // server is a running server.
 type server struct {
-	t    *testing.T
+	t    testing.TB
 	url  string
 	key  string
 	stop func() error // ends it gracefully and waits; may be called once
 }
 
 // start runs a server until the end of the test.
-func start(t *testing.T, cfg configs.Config) *server {
+func start(t testing.TB, cfg configs.Config) *server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	listening, ended := make(chan string, 1), make(chan error, 1)
@@ -129,22 +129,29 @@ type document struct {
 // upload sends files (name, content, …) into a store and waits until each is done.
 func (s *server) upload(store string, files ...string) []document {
 	s.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	require.NoError(s.t, form.WriteField("store", store))
-	for i := 0; i+1 < len(files); i += 2 {
-		part, err := form.CreateFormFile("file", files[i])
-		require.NoError(s.t, err)
-		_, err = io.WriteString(part, files[i+1])
-		require.NoError(s.t, err)
-	}
-	require.NoError(s.t, form.Close())
-	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=60s", form.FormDataContentType(), &body)
+	body, contentType := form(s.t, store, files...)
+	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=60s", contentType, body)
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
 	var reply struct{ Data []document }
 	require.NoError(s.t, json.Unmarshal(raw, &reply), "%s", raw)
 	return reply.Data
+}
+
+// form is an upload of files (name, content, …) into a store.
+func form(t testing.TB, store string, files ...string) (body *bytes.Buffer, contentType string) {
+	t.Helper()
+	body = new(bytes.Buffer)
+	w := multipart.NewWriter(body)
+	require.NoError(t, w.WriteField("store", store))
+	for i := 0; i+1 < len(files); i += 2 {
+		part, err := w.CreateFormFile("file", files[i])
+		require.NoError(t, err)
+		_, err = io.WriteString(part, files[i+1])
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return body, w.FormDataContentType()
 }
 
 // text is a document's text as code points.

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"groundwork/internal/app"
+	"groundwork/llm/llmtest"
+)
+
+// TestMain lets the test binary be the parser child.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
+		os.Exit(app.RunParseChild())
+	}
+	os.Exit(m.Run())
+}
+
+// shell runs commands on a data directory of the test's own, with scripted models.
+type shell struct {
+	t       *testing.T
+	environ []string
+}
+
+func setup(t *testing.T) shell {
+	t.Helper()
+	model := llmtest.Start(t, llmtest.Options{})
+	dir := t.TempDir()
+	return shell{t, []string{
+		"HOME=" + dir, "GROUNDWORK_SERVER__DATA_DIR=" + dir, "GROUNDWORK_ANSWER__ABSTAIN=off",
+		"GROUNDWORK_LLM__CHAT__BASE_URL=" + model.BaseURL(), "GROUNDWORK_LLM__CHAT__MODEL=test-chat",
+		"GROUNDWORK_LLM__EMBED__BASE_URL=" + model.BaseURL(), "GROUNDWORK_LLM__EMBED__MODEL=test-embed",
+	}}
+}
+
+func (s shell) run(args ...string) (stdout string, err error) {
+	s.t.Helper()
+	var out, errOut bytes.Buffer
+	err = run(s.t.Context(), environment{args: args, environ: s.environ, in: strings.NewReader(""), out: &out, err: &errOut})
+	s.t.Logf("groundwork %s\n%s%s", strings.Join(args, " "), out.String(), errOut.String())
+	return out.String(), err
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	}
+}
+
+func TestIngestSearchAskEval(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	docs := t.TempDir()
+	write(t, docs, map[string]string{
+		"people/leave.md": "# Leave\n\nEmployees get 30 days of annual leave.", "it/badge.txt": "The badge office opens on Wednesday.",
+		"bad.bin": "\x00\x01\x02\xff\x00", ".hidden": "left out",
+	})
+	out, err := s.run("ingest", docs, "--store", "h", "--json")
+	require.ErrorIs(t, err, errReported, "one document failed")
+	var r result
+	require.NoError(t, json.Unmarshal([]byte(out), &r))
+	require.Equal(t, 3, r.Files)
+	require.Equal(t, 2, r.Ready)
+	require.Len(t, r.Failed, 1)
+	require.Equal(t, "unsupported_file", r.Failed[0].Error.Code)
+
+	out, err = s.run("search", "--store", "h", "annual leave")
+	require.NoError(t, err)
+	require.Contains(t, out, "people/leave.md › Leave")
+
+	out, err = s.run("ask", "--store", "h", "How many days of annual leave do employees get?")
+	require.NoError(t, err)
+	require.Contains(t, out, "sources:")
+	require.Contains(t, out, "people/leave.md")
+
+	questions := filepath.Join(docs, "q.jsonl")
+	write(t, docs, map[string]string{"q.jsonl": `{"id":"1","question":"How many days of annual leave do employees get?","gold":[{"path":"people/leave.md","quote":"30 days"}],"must_contain":["30"]}`})
+	out, err = s.run("eval", "--store", "h", "--questions", questions, "--json")
+	require.NoError(t, err)
+	require.Contains(t, out, `"verbatim": true`)
+	require.Contains(t, out, `"hit": true`)
+
+	_, err = s.run("ask", "--store", "nowhere", "What?")
+	require.ErrorContains(t, err, "there is no store")
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	token, err := s.run("keys", "create", "--name", "app", "--verbs", "ask,write")
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(token, "gw_"))
+	out, err := s.run("keys", "list")
+	require.NoError(t, err)
+	require.Contains(t, out, "verbs=ask,write")
+	require.NotContains(t, out, strings.TrimSpace(token))
+	_, err = s.run("keys", "revoke", strings.Fields(out)[0])
+	require.NoError(t, err)
+	out, err = s.run("keys", "list")
+	require.NoError(t, err)
+	require.NotContains(t, out, "revoked=\n")
+	_, err = s.run("keys", "create", "--verbs", "fly")
+	require.ErrorContains(t, err, "unknown verb")
+}
+
+func TestWrongInputSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for want, args := range map[string][]string{
+		"unknown command":       {"fly"},
+		"requires at least":     {"ingest"},
+		"no such file":          {"ingest", "/nowhere/at/all"},
+		"required flag":         {"eval"},
+		"gpt-9":                 {"models", "verify", "gpt-9"},
+		"cannot be reached":     {"ask", "--server", "http://127.0.0.1:1", "What?"},
+		"unknown configuration": {"serve", "--config", "testdata/unknown.yaml"},
+	} {
+		_, err := s.run(args...)
+		require.ErrorContains(t, err, want, "%v", args)
+	}
+}
+
+func TestEveryCommandHasHelpAndAnExample(t *testing.T) {
+	t.Parallel()
+	var walk func(*cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Name() == "completion" || cmd.Name() == "help" || cmd.Hidden {
+			return
+		}
+		require.NotEmpty(t, cmd.Short, cmd.CommandPath())
+		require.NotEmpty(t, cmd.Example, cmd.CommandPath())
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk((&cli{}).root())
+}
+
+func TestConfigPrintsTheDefault(t *testing.T) {
+	t.Parallel()
+	out, err := setup(t).run("config")
+	require.NoError(t, err)
+	require.Contains(t, out, "first_token_target: 8s")
+}
