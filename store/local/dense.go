@@ -125,7 +125,7 @@ func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate,
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close()
 	n := 0
 	for ; rows.Next(); n++ {
 		var id int64

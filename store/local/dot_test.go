@@ -58,7 +58,8 @@ func TestBound(t *testing.T) {
 		dim := 1 + r.IntN(500)
 		v, w := direction(r, dim, n), direction(r, dim, n+1)
 		c, q := quantise(v), newQuery(w, strideOf(dim))
-		codes := append(c.c, make([]int8, strideOf(dim)-dim)...)
+		codes := make([]int8, strideOf(dim))
+		copy(codes, c.c)
 		var sum [1]int32
 		dotRows(q.c, codes, sum[:])
 		var exact float64

@@ -28,7 +28,7 @@ func (x *Index) loadStores(ctx context.Context) (map[int64]*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close()
 	stores := map[int64]*store{}
 	for rows.Next() {
 		var id int64
@@ -61,7 +61,7 @@ func loadRows(ctx context.Context, db *sql.DB, stores map[int64]*store, query st
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close()
 	var (
 		id, storeID int64
 		chunk       string

@@ -94,17 +94,7 @@ func TestScoresAreThoseOfFTS5(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { require.NoError(t, db.Close()) }()
 	for n := range 300 {
-		want := map[string]float64{}
-		rows, err := db.Query(`SELECT c.chunk, -bm25(terms_1) FROM terms_1 JOIN chunk c ON c.id = terms_1.rowid WHERE terms_1 MATCH ?`,
-			fmt.Sprintf(`"w%d" OR "w%d" OR "w%d"`, n, n/7, 300-n))
-		require.NoError(t, err)
-		for rows.Next() {
-			var chunk string
-			var score float64
-			require.NoError(t, rows.Scan(&chunk, &score))
-			want[chunk] = score
-		}
-		require.NoError(t, rows.Err())
+		want := bm25(t, db, fmt.Sprintf(`"w%d" OR "w%d" OR "w%d"`, n, n/7, 300-n))
 		got := text(t, x, fmt.Sprintf("w%d", n), fmt.Sprintf("w%d", n/7), fmt.Sprintf("w%d", 300-n))
 		require.Len(t, got, len(want))
 		for _, h := range got {
@@ -113,6 +103,24 @@ func TestScoresAreThoseOfFTS5(t *testing.T) {
 			}
 		}
 	}
+}
+
+// bm25 gives FTS5's own scores by chunk.
+func bm25(t *testing.T, db *sql.DB, query string) map[string]float64 {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(),
+		`SELECT c.chunk, -bm25(terms_1) FROM terms_1 JOIN chunk c ON c.id = terms_1.rowid WHERE terms_1 MATCH ?`, query)
+	require.NoError(t, err)
+	defer rows.Close()
+	scores := map[string]float64{}
+	for rows.Next() {
+		var chunk string
+		var score float64
+		require.NoError(t, rows.Scan(&chunk, &score))
+		scores[chunk] = score
+	}
+	require.NoError(t, rows.Err())
+	return scores
 }
 
 func TestGenerationCountsChanges(t *testing.T) {

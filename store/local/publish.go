@@ -23,7 +23,7 @@ func (x *Index) Publish(ctx context.Context, scope rag.Scope, documentID string,
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit; before it, the first error counts
+	defer tx.Rollback() // nothing after Commit
 	p := publication{tx: tx, st: st, document: documentID, version: version}
 	c, err := p.run(ctx)
 	if err != nil {
@@ -119,7 +119,7 @@ func (p publication) additions(ctx context.Context, before int64) ([]addition, e
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close()
 	var out []addition
 	for rows.Next() {
 		var a addition
@@ -140,7 +140,7 @@ func ids(ctx context.Context, tx *sql.Tx, query string, args ...any) ([]int64, e
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	defer rows.Close()
 	var out []int64
 	for rows.Next() {
 		var id int64

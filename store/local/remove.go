@@ -35,7 +35,7 @@ func (x *Index) removeDocument(ctx context.Context, st *store, documentID string
 	if err != nil {
 		return 0, 0, err
 	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit; before it, the first error counts
+	defer tx.Rollback() // nothing after Commit
 	gone, err := ids(ctx, tx, `SELECT id FROM chunk WHERE store = ? AND document = ? ORDER BY id`, st.id, documentID)
 	if err != nil {
 		return 0, 0, err
@@ -133,7 +133,7 @@ func each(ctx context.Context, tx *sql.Tx, query string, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	defer stmt.Close() //nolint:errcheck // the transaction's error counts
+	defer stmt.Close() //nolint:errcheck // the error of the transaction counts
 	for _, id := range ids {
 		if _, err := stmt.ExecContext(ctx, id); err != nil {
 			return err
@@ -162,7 +162,7 @@ func (x *Index) dropStore(ctx context.Context, st *store) error {
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit; before it, the first error counts
+	defer tx.Rollback() // nothing after Commit
 	for _, statement := range []string{
 		fmt.Sprintf(`DROP TABLE IF EXISTS postings_%d`, st.id),
 		fmt.Sprintf(`DROP TABLE IF EXISTS terms_%d`, st.id),

@@ -28,7 +28,7 @@ func (x *Index) Upsert(ctx context.Context, scope rag.Scope, entries []ingest.En
 	if err != nil {
 		return fmt.Errorf("upsert: %w", err)
 	}
-	defer tx.Rollback() //nolint:errcheck // does nothing after Commit; before it, the first error counts
+	defer tx.Rollback() // nothing after Commit
 	st := x.store(scope)
 	made := st == nil
 	if made {
@@ -57,7 +57,7 @@ func stage(ctx context.Context, tx *sql.Tx, st *store, entries []ingest.Entry) e
 	if err != nil {
 		return err
 	}
-	defer stmt.Close() //nolint:errcheck // the transaction's error counts
+	defer stmt.Close() //nolint:errcheck // the error of the transaction counts
 	for _, e := range entries {
 		joined, length := encodeAll(e.Terms)
 		_, err := stmt.ExecContext(ctx, st.id, e.ChunkID, e.DocumentID, e.Version, joined, length,

@@ -29,16 +29,16 @@ func smallestID(entries []ingest.Entry) string {
 }
 
 // axis is the unit vector along one axis.
-func axis(axis int) []float32 {
+func axis(n int) []float32 {
 	v := make([]float32, Dimensions)
-	v[axis%Dimensions] = 1
+	v[n%Dimensions] = 1
 	return v
 }
 
-// atCosine is a unit vector at cosine c to unit(a), in the plane of unit(a) and unit(b).
-func atCosine(a, b int, c float64) []float32 {
+// atCosine is a unit vector at cosine c to axis 0, in the plane of that and another one.
+func atCosine(c float64, other int) []float32 {
 	v := make([]float32, Dimensions)
-	v[a], v[b] = float32(c), float32(math.Sqrt(1-c*c))
+	v[0], v[other] = float32(c), float32(math.Sqrt(1-c*c))
 	return v
 }
 

@@ -67,10 +67,10 @@ func indexIdfCounts(f *indexFixture) {
 
 func indexDenseOrder(f *indexFixture) {
 	f.publish(handbook,
-		indexEntry("doc", 1, 0, atCosine(0, 1, 0.2), "a"),
-		indexEntry("doc", 1, 1, atCosine(0, 2, 0.9), "a"),
-		indexEntry("doc", 1, 2, atCosine(0, 3, -0.5), "a"),
-		indexEntry("doc", 1, 3, atCosine(0, 4, 0.899), "a"),
+		indexEntry("doc", 1, 0, atCosine(0.2, 1), "a"),
+		indexEntry("doc", 1, 1, atCosine(0.9, 2), "a"),
+		indexEntry("doc", 1, 2, atCosine(-0.5, 3), "a"),
+		indexEntry("doc", 1, 3, atCosine(0.899, 4), "a"),
 	)
 	hits := f.dense(handbook, 10, axis(0))
 	require.Equal(f, []string{chunkID("doc", 1, 1), chunkID("doc", 1, 3), chunkID("doc", 1, 0), chunkID("doc", 1, 2)}, chunkIDs(hits))
