@@ -147,31 +147,34 @@ func (s *server) all(ctx context.Context, scope rag.Scope) (docs []rag.Document,
 	return docs, nil
 }
 
-// run starts a child and kills it after a while, or lets it end when the while
-// is 0. It returns how many deeds were acknowledged and whether it became idle.
-func run(t *testing.T, dir string, acked int, while time.Duration) (int, bool) {
+// end says when a child is killed: that long after so many deeds more, or
+// after it is up when none is left. The zero value lets it live.
+type end struct {
+	deeds int
+	after time.Duration
+}
+
+// run starts a child that goes on after acked deeds. It returns how many were
+// acknowledged in the end and whether it became idle.
+func run(t *testing.T, dir string, acked int, e end) (int, bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // long before a rescue would help
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // long before a rescue would help
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), childDir+"="+dir, childFrom+"="+strconv.Itoa(acked))
-	if while > 0 {
+	if e.after > 0 {
 		cmd.Env = append(cmd.Env, childSlow+"=1")
 	}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	idle := false
+	killAt, idle := min(acked+e.deeds, len(plan())), false
 	in := bufio.NewScanner(out)
 	for in.Scan() {
 		word, n, _ := strings.Cut(in.Text(), " ")
 		switch word {
 		case childReady:
-			if while > 0 {
-				timer := time.AfterFunc(while, func() { _ = cmd.Process.Kill() }) // it may have ended
-				defer timer.Stop()
-			}
 		case "ack":
 			acked, err = strconv.Atoi(n)
 			require.NoError(t, err)
@@ -180,8 +183,13 @@ func run(t *testing.T, dir string, acked int, while time.Duration) (int, bool) {
 		default:
 			t.Fatalf("the child says: %s", in.Text())
 		}
+		if acked == killAt && e.after > 0 {
+			killAt = -1
+			timer := time.AfterFunc(e.after, func() { _ = cmd.Process.Kill() }) // it may have ended
+			defer timer.Stop()
+		}
 	}
-	if err := cmd.Wait(); while == 0 {
+	if err := cmd.Wait(); e.after == 0 {
 		require.NoError(t, err)
 	}
 	return acked, idle
@@ -196,13 +204,13 @@ func TestKilledAgainAndAgainNothingIsLostOrDoubled(t *testing.T) {
 	acked, early := 0, 0
 	for range killed {
 		var idle bool
-		acked, idle = run(t, dir, acked, 20*time.Millisecond+time.Duration(random.IntN(250))*time.Millisecond)
+		acked, idle = run(t, dir, acked, end{random.IntN(15), time.Millisecond + time.Duration(random.IntN(100))*time.Millisecond})
 		if idle {
 			early++
 		}
 	}
 	t.Logf("%d of %d deeds acknowledged after %d kills; %d children had nothing left to do", acked, len(plan()), killed, early)
-	acked, idle := run(t, dir, acked, 0)
+	acked, idle := run(t, dir, acked, end{})
 	require.Equal(t, len(plan()), acked)
 	require.True(t, idle)
 	requireOutcome(t, dir)

@@ -75,16 +75,16 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 				c.ctx = t.Context()
 			}
 			got := s.step(c.ctx, &c.job, Ref{}, func(context.Context, Ref) error { return c.result })
-			switch want := c.want.(type) {
-			case nil:
-				require.NoError(t, got)
-			case *river.JobCancelError:
-				require.ErrorAs(t, got, &want)
-			case *river.JobSnoozeError:
-				require.ErrorAs(t, got, &want)
-				require.Equal(t, snooze, want.Duration)
+			var cancelled *river.JobCancelError
+			var snoozed *river.JobSnoozeError
+			switch {
+			case errors.As(c.want, &cancelled):
+				require.ErrorAs(t, got, &cancelled)
+			case errors.As(c.want, &snoozed):
+				require.ErrorAs(t, got, &snoozed)
+				require.Equal(t, snooze, snoozed.Duration)
 			default:
-				require.ErrorIs(t, got, want)
+				require.ErrorIs(t, got, c.want)
 			}
 			require.Equal(t, c.code, end.code)
 			require.Equal(t, c.discarded, end.discarded)

@@ -97,6 +97,7 @@ func insertChunks(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks []inge
 	if err != nil {
 		return err
 	}
+	defer func() { _ = insert.Close() }() // it goes with the transaction
 	for _, c := range chunks {
 		heading, err := json.Marshal(c.Heading)
 		if err == nil {
@@ -107,7 +108,7 @@ func insertChunks(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks []inge
 			return fmt.Errorf("chunk %d: %w", c.Seq, err)
 		}
 	}
-	return insert.Close()
+	return nil
 }
 
 func (s *Store) enqueueBatches(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks, size int) error {

@@ -1,0 +1,153 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+)
+
+func TestRemovingGivesAReceiptAndKeepsWhatOthersUse(t *testing.T) {
+	t.Parallel()
+	s, scope := setup(t)
+	one := s.settled(t, s.upload(t, scope, "a.md", numbered(6)))
+	two := s.settled(t, s.upload(t, scope, "copy.md", numbered(6)))
+	receipt, err := s.Remove(t.Context(), scope, one.ID)
+	require.NoError(t, err)
+	require.Equal(t, rag.Receipt{DocumentID: one.ID, Chunks: 6, Vectors: 6, SHA256: one.SHA256, DeletedAt: receipt.DeletedAt}, receipt)
+	require.Empty(t, s.index.held(one).Versions)
+	requireIndexed(t, s, two)
+	receipt, err = s.Remove(t.Context(), scope, two.ID)
+	require.NoError(t, err)
+	require.Equal(t, 1, receipt.Blobs)
+	_, err = s.Remove(t.Context(), scope, two.ID)
+	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err))
+	require.Empty(t, s.blobs(t))
+}
+
+func TestAFileIsAttachedToStoresAndRemovedFromAll(t *testing.T) {
+	t.Parallel()
+	s, scope := setup(t)
+	other, err := s.store.CreateStore(t.Context(), scope.Tenant, "other", nil)
+	require.NoError(t, err)
+	file, err := s.AddFile(t.Context(), scope.Tenant, "a.md", "assistants", strings.NewReader(numbered(3)))
+	require.NoError(t, err)
+	second, err := s.AddFile(t.Context(), scope.Tenant, "a.md", "assistants", strings.NewReader(numbered(3)))
+	require.NoError(t, err)
+	require.NotEqual(t, file.ID, second.ID, "each upload is a file of its own")
+	var docs []rag.Document
+	for _, id := range []string{scope.Store, other.ID} {
+		doc, err := s.Attach(t.Context(), rag.Scope{Tenant: scope.Tenant, Store: id}, file.ID)
+		require.NoError(t, err)
+		docs = append(docs, s.settled(t, doc))
+		require.Equal(t, file.ID, doc.ID)
+	}
+	receipt, err := s.Remove(t.Context(), scope, file.ID)
+	require.NoError(t, err)
+	require.Zero(t, receipt.Blobs)
+	again, err := s.Attach(t.Context(), scope, file.ID)
+	require.NoError(t, err)
+	requireIndexed(t, s, s.settled(t, again))
+	receipt, err = s.RemoveFile(t.Context(), scope.Tenant, file.ID)
+	require.NoError(t, err)
+	require.Equal(t, 6, receipt.Chunks)
+	for _, doc := range docs {
+		require.Empty(t, s.index.held(doc).Versions)
+	}
+	_, err = s.Attach(t.Context(), scope, file.ID)
+	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err))
+	require.Equal(t, []string{second.SHA256}, s.blobs(t))
+}
+
+func TestRemovingAStoreRemovesEverythingInIt(t *testing.T) {
+	t.Parallel()
+	s, scope := setup(t)
+	docs := []rag.Document{s.upload(t, scope, "a.md", numbered(3)), s.upload(t, scope, "b.md", numbered(5))}
+	s.settled(t, docs[0])
+	require.NoError(t, s.RemoveStore(t.Context(), scope))
+	eventually(t, "the jobs end", func() bool { return !s.busy(t) })
+	for _, doc := range docs {
+		require.Empty(t, s.index.held(doc).Versions)
+	}
+	require.Empty(t, s.blobs(t))
+	require.Equal(t, rag.CodeNotFound, rag.CodeOf(s.RemoveStore(t.Context(), scope)))
+}
+
+func TestAnInterruptedDeletionIsCompleted(t *testing.T) {
+	t.Parallel()
+	var down atomic.Bool
+	s, scope := setup(t, func(s *server) {
+		s.index.refuse = func(op string) error {
+			if op == "remove" && down.Load() {
+				return errors.New("index away")
+			}
+			return nil
+		}
+	})
+	doc := s.settled(t, s.upload(t, scope, "a.md", numbered(3)))
+	down.Store(true)
+	_, err := s.Remove(t.Context(), scope, doc.ID)
+	require.Equal(t, rag.CodeInternal, rag.CodeOf(err))
+	_, err = s.store.Document(t.Context(), scope, doc.ID)
+	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err), "gone for its user at once")
+	require.NotEmpty(t, s.index.held(doc).Versions)
+	down.Store(false)
+	eventually(t, "a job removes the rest", func() bool { return len(s.index.held(doc).Versions) == 0 })
+}
+
+func TestManyUploadsAndDeletionsOfTheSameContent(t *testing.T) {
+	t.Parallel()
+	s, scope := setup(t)
+	var wg sync.WaitGroup
+	for w := range 6 {
+		wg.Go(func() {
+			for range 12 {
+				doc, err := s.Upload(t.Context(), scope, fmt.Sprint(w), "", strings.NewReader("the same"))
+				if rag.CodeOf(err) == rag.CodeBusy {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if content, err := s.files.Open(t.Context(), doc.SHA256); err != nil {
+					t.Errorf("acknowledged, but its content is gone: %v", err)
+				} else if err := content.Close(); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.Remove(t.Context(), scope, doc.ID); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Empty(t, s.blobs(t))
+}
+
+// forgetful deletes what was just put, as the last deletion of the same content may.
+type forgetful struct{ ingest.Files }
+
+func (f forgetful) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
+	sum, size, err := f.Files.Put(ctx, r, limit)
+	return sum, size, errors.Join(err, f.Delete(ctx, sum))
+}
+
+func TestContentThatVanishedBeforeItWasReferredToIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	s, scope := setup(t, func(s *server) { s.Files = forgetful{s.Files} })
+	_, err := s.Upload(t.Context(), scope, "a.md", "", strings.NewReader("a"))
+	require.Equal(t, rag.CodeBusy, rag.CodeOf(err))
+	docs, err := s.all(t.Context(), scope)
+	require.NoError(t, err)
+	require.Empty(t, docs)
+}
