@@ -1,15 +1,11 @@
 package ingest
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-
-	"groundwork/ingest/chunk"
-	"groundwork/rag"
 )
 
 // namespace of chunk ids; changing it orphans every index.
@@ -19,31 +15,6 @@ var namespace = uuid.MustParse("6b0e4bd4-6a4c-4f1f-9b53-6a8a4f1f6d0e")
 func ChunkID(ref Ref, seq int) string {
 	name := ref.StoreID + "\x00" + ref.DocumentID + "\x00" + strconv.Itoa(ref.Version) + "\x00" + strconv.Itoa(seq)
 	return uuid.NewSHA1(namespace, []byte(name)).String()
-}
-
-// Chunker is a Split of about tokens tokens a chunk; more than most chunks
-// give rag.CodeTooLarge.
-func Chunker(tokens, most int) Split {
-	return func(t Text, path string, count func([]string) ([]int, error)) ([]Span, error) {
-		doc := chunk.Doc{Body: t.Body, Title: t.Title, Path: path, Marks: make([]chunk.Mark, len(t.Marks))}
-		for i, m := range t.Marks {
-			doc.Marks[i] = chunk.Mark{Kind: chunk.Kind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label}
-		}
-		cut, err := chunk.Split(doc, chunk.Options{Tokens: tokens, Max: most}, count)
-		var tooMany *chunk.TooManyError
-		if errors.As(err, &tooMany) {
-			return nil, &rag.Error{Code: rag.CodeTooLarge, Err: err,
-				Message: fmt.Sprintf("the document gives more than %d passages; split it into several files", tooMany.Max)}
-		}
-		if err != nil {
-			return nil, err
-		}
-		spans := make([]Span, len(cut))
-		for i, c := range cut {
-			spans[i] = Span(c)
-		}
-		return spans, nil
-	}
 }
 
 // toChunks turns byte offsets into code points and gives ids.

@@ -118,16 +118,3 @@ func TestSpansOutOfOrderAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, [][2]int{{0, 4}, {5, 6}}, [][2]int{{chunks[0].Start, chunks[0].End}, {chunks[1].Start, chunks[1].End}})
 }
-
-func TestChunkerSpeaksForTheChunkPackage(t *testing.T) {
-	t.Parallel()
-	count := func(texts []string) ([]int, error) { return make([]int, len(texts)), nil }
-	spans, err := Chunker(32, 10)(Text{Body: "# Leave\n\nFive days.\n", Marks: []Mark{{Kind: MarkHeading, Start: 0, End: 7, Level: 1, Label: "Leave"}}}, "leave.md", count)
-	require.NoError(t, err)
-	require.NotEmpty(t, spans)
-	require.Equal(t, []string{"Leave"}, spans[0].Heading)
-	_, err = Chunker(32, 0)(Text{Body: "Five days.\n"}, "leave.md", count)
-	require.Equal(t, rag.CodeTooLarge, rag.CodeOf(err))
-	_, err = Chunker(32, 10)(Text{Body: "Five days.\n"}, "leave.md", func([]string) ([]int, error) { return nil, ofModel(rag.Fail(rag.CodeUnavailable, "x")) })
-	require.Equal(t, rag.CodeUnavailable, rag.CodeOf(err))
-}
