@@ -33,14 +33,14 @@ type Options struct {
 	Dimensions  int    // of the vectors, 1 to 16,384
 	Fingerprint string // of everything that vectors and chunks depend on: embedding model, pooling, chunker …
 	Reset       bool   // throw away an index made for another fingerprint or dimension (or unreadable) instead of refusing it
-	TermCache   int    // bytes of posting lists kept in memory; 0 means 16 MiB
+	TermCache   int    // bytes of posting lists kept in memory; 0 means 32 MiB
 	PageCache   int    // KiB of SQLite's page cache, for each connection; 0 means 1,024
 	Readers     int    // connections for searches; 0 means 4
 }
 
 func (o Options) withDefaults() Options {
 	if o.TermCache == 0 {
-		o.TermCache = 16 << 20
+		o.TermCache = 32 << 20
 	}
 	if o.PageCache == 0 {
 		o.PageCache = 1024

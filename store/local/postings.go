@@ -5,15 +5,33 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 )
 
-// A posting says how often a term occurs in a row.
-type posting struct {
-	ordinal uint32 // of the row in its store
-	count   uint32
+// A posting says how often a term occurs in a row: the row's ordinal and, in
+// the low byte, the count. More than 255 occurrences count as 255.
+type posting uint32
+
+const (
+	countBits = 8
+	maxCount  = 1<<countBits - 1
+	maxRows   = 1 << (32 - countBits) // in one store
+)
+
+func (p posting) ordinal() int { return int(p >> countBits) }
+func (p posting) count() int   { return int(p & maxCount) }
+
+// count adds one occurrence in a row to a list of which it is the last.
+func count(list []posting, ordinal int) []posting {
+	last := len(list) - 1
+	switch {
+	case last < 0 || list[last].ordinal() != ordinal:
+		return append(list, posting(ordinal<<countBits|1))
+	case list[last].count() < maxCount:
+		list[last]++
+	}
+	return list
 }
 
 // termCache keeps posting lists read from FTS5, the least recently used go
@@ -66,7 +84,7 @@ func (c *termCache) put(store int64, term string, postings []posting) {
 
 // resize accounts for l and makes room.
 func (c *termCache) resize(l *termList) {
-	const posting, overhead = 8, 256 // bytes; the latter for list and map entries, about
+	const posting, overhead = 4, 256 // bytes; the latter for list and map entries, about
 	c.used -= l.size
 	l.size = overhead + len(l.term) + posting*cap(l.postings)
 	c.used += l.size
@@ -102,17 +120,11 @@ func (c *termCache) addRow(store int64, ordinal int, joined string) {
 		return
 	}
 	for term := range strings.SplitSeq(joined, " ") {
-		e, ok := kept[term]
-		if !ok {
-			continue
+		if e, ok := kept[term]; ok {
+			l := e.Value.(*termList)
+			l.postings = count(l.postings, ordinal)
+			c.resize(l)
 		}
-		l := e.Value.(*termList)
-		if n := len(l.postings); n > 0 && l.postings[n-1].ordinal == uint32(ordinal) {
-			l.postings[n-1].count++
-			continue
-		}
-		l.postings = append(l.postings, posting{ordinal: uint32(ordinal), count: 1})
-		c.resize(l)
 	}
 }
 
@@ -124,7 +136,7 @@ func (c *termCache) removeRows(s *store) {
 		l := e.Value.(*termList)
 		kept := l.postings[:0]
 		for _, p := range l.postings {
-			if s.rows[p.ordinal].live {
+			if s.rows[p.ordinal()].live {
 				kept = append(kept, p)
 			}
 		}
@@ -183,9 +195,9 @@ func (s *store) close() error {
 
 func (s *store) parsePostings(ids string) ([]posting, error) {
 	var (
-		out  []posting
-		last int64
-		next int // ordinal from which to look
+		out     []posting
+		last    int64
+		ordinal = -1 // of the row with the id last
 	)
 	for ids != "" {
 		var id int64
@@ -194,18 +206,13 @@ func (s *store) parsePostings(ids string) ([]posting, error) {
 			id = id*10 + int64(ids[i]-'0')
 		}
 		ids = ids[min(i+1, len(ids)):]
-		if id == last && len(out) > 0 {
-			if n := &out[len(out)-1].count; *n < math.MaxUint32 {
-				*n++
-			}
-			continue
+		if id != last || ordinal < 0 {
+			last, ordinal = id, s.ordinal(id, ordinal+1)
 		}
-		ordinal := s.ordinal(id, next)
 		if ordinal < 0 || !s.rows[ordinal].live {
 			return nil, fmt.Errorf("the full text names chunk %d, which is not in the index", id)
 		}
-		out = append(out, posting{ordinal: uint32(ordinal), count: 1})
-		last, next = id, ordinal+1
+		out = count(out, ordinal)
 	}
 	return out, nil
 }

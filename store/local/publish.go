@@ -64,6 +64,10 @@ func (p publication) run(ctx context.Context) (c change, err error) {
 	case live > p.version:
 		return c, p.clear(ctx)
 	}
+	if len(p.st.rows)+staged > maxRows {
+		return c, rag.Fail(rag.CodeTooLarge, fmt.Sprintf(
+			"A store of the embedded index holds at most %d chunks; put further documents into another store.", maxRows))
+	}
 	c.removed, err = ids(ctx, p.tx, `SELECT id FROM chunk WHERE store = ? AND document = ? AND version <> ? ORDER BY id`,
 		p.st.id, p.document, p.version)
 	if err != nil {

@@ -41,9 +41,9 @@ func (x *Index) Text(ctx context.Context, scope rag.Scope, terms []string, k int
 		}
 		weight := idf(st.live(), len(postings)) * (bm25K1 + 1)
 		for _, p := range postings {
-			count := float64(p.count)
-			length := float64(st.rows[p.ordinal].length)
-			sums.add(p.ordinal, weight*count/(count+bm25K1*(1-bm25B+bm25B*length/mean)))
+			row, count := p.ordinal(), float64(p.count())
+			length := float64(st.rows[row].length)
+			sums.add(row, weight*count/(count+bm25K1*(1-bm25B+bm25B*length/mean)))
 		}
 	}
 	top := best{k: k}
@@ -107,9 +107,9 @@ func (a *accumulator) reset(n int) {
 }
 
 // add adds a positive score.
-func (a *accumulator) add(ordinal uint32, score float64) {
+func (a *accumulator) add(ordinal int, score float64) {
 	if a.score[ordinal] == 0 {
-		a.touched = append(a.touched, ordinal)
+		a.touched = append(a.touched, uint32(ordinal))
 	}
 	a.score[ordinal] += score
 }
