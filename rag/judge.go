@@ -14,7 +14,7 @@ const (
 
 // evidence is what the judge looks at, all of it known before generation.
 type evidence struct {
-	cosine    float64 // of the best passage with the query
+	cosine    float64 // of the best passage with the query or its last sentence
 	asksValue bool    // the question wants an amount, a date, a limit
 }
 
@@ -38,19 +38,10 @@ func (a Abstain) threshold() float64 {
 	case AbstainOff:
 		return -1
 	case AbstainStrict:
-		return 0.67
+		return 0.68
 	default:
-		return 0.64
+		return 0.65
 	}
-}
-
-// weigh collects the evidence for question in the passages found.
-func weigh(question string, ranked []Ranked) evidence {
-	e := evidence{asksValue: asksValue(question)}
-	for _, r := range ranked {
-		e.cosine = max(e.cosine, r.Dense)
-	}
-	return e
 }
 
 var valuePhrases = []string{

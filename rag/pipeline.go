@@ -50,7 +50,11 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	}
 	kept, dropped := distinct(found, p.Options.K, p.Analyze)
 	a.Context.Dropped = drops(dropped)
-	if len(kept) == 0 || weigh(a.Query, kept).strength() < p.Options.Abstain.threshold() {
+	proof, err := p.weigh(ctx, q.Scope, a.Query, kept)
+	if err != nil {
+		return a, err
+	}
+	if len(kept) == 0 || proof.strength() < p.Options.Abstain.threshold() {
 		watch.lap("select")
 		return p.abstain(a, kept, watch, emit)
 	}
@@ -118,6 +122,30 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 	ranked := fuse(l, passages, p.Options.DenseWeight)
 	watch.lap("fuse")
 	return ranked, nil
+}
+
+// weigh collects the evidence for query. What stands before the last sentence
+// ("I broke my laptop. Who …") tells the circumstances and lowers the cosine
+// with the passage that answers, so the last sentence is looked up on its own too.
+func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []Ranked) (evidence, error) {
+	e := evidence{asksValue: asksValue(query)}
+	for _, r := range kept {
+		e.cosine = max(e.cosine, r.Dense)
+	}
+	parts := sentences(query)
+	if len(parts) < 2 || len(kept) == 0 || p.Options.Abstain == AbstainOff {
+		return e, nil
+	}
+	last := parts[len(parts)-1]
+	vector, err := p.Embedder.EmbedQuery(ctx, query[last.start:last.end])
+	if err != nil {
+		return e, err
+	}
+	hits, err := p.Searcher.Dense(ctx, scope, vector, 1)
+	for _, h := range hits {
+		e.cosine = max(e.cosine, h.Score)
+	}
+	return e, err
 }
 
 // choose fits passages into the tokens that the first-token target allows.

@@ -14,7 +14,7 @@ import (
 var demoQuestions = []string{
 	"My laptop was stolen on a Saturday night. Which number do I ring?",
 	"What supply voltage does the AX-220 take?",
-	"Is the Tampere office closed between Christmas and New Year?",
+	"What is the phone number of our travel agency?",
 }
 
 func (c *cli) demoCmd() *cobra.Command {

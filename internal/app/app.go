@@ -76,6 +76,9 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	return a, nil
 }
 
+// jobGrace is how long jobs may finish when the server stops.
+const jobGrace = 3 * time.Second
+
 func (a *App) onStop(f func(context.Context) error) { a.stops = append(a.stops, f) }
 
 func (a *App) openDir(context.Context) error {
@@ -200,13 +203,19 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 			return
 		}
 		started <- stop
+		if err := a.ingest.Recover(waiting); err != nil && waiting.Err() == nil {
+			a.opts.Log.Warn("originals left by a crash were not all removed; the next start tries again", "error", err)
+		}
 	}()
 	a.onStop(func(ctx context.Context) error {
 		cancel()
-		if stop, ok := <-started; ok {
-			return stop(ctx)
+		stop, ok := <-started
+		if !ok {
+			return nil
 		}
-		return nil
+		ctx, cancel := context.WithTimeout(ctx, jobGrace) // what is interrupted goes on at the next start
+		defer cancel()
+		return stop(ctx)
 	})
 	return nil
 }

@@ -59,7 +59,7 @@ func (a *App) parser() (ingest.Parse, error) {
 	}
 	c := a.cfg.Parse
 	runner := &parse.Runner{
-		Exe: []string{exe, ParseChild}, CacheDir: filepath.Join(a.cfg.Server.DataDir, "cache", "pdf"),
+		Exe: []string{exe, ParseChild}, CacheDir: filepath.Join(a.cfg.LLM.ModelsDir, "pdf"),
 		Limits: parse.Limits{
 			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
 			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,
