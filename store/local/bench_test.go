@@ -21,6 +21,9 @@ import (
 const (
 	benchDim   = 384
 	benchTerms = 100 // of a chunk, as many as 160 tokens give
+
+	benchQueries = 3000 // enough that a second's worth holds no repetition
+	benchWarm    = 300  // questions asked before measuring, as to a server that has run for a while
 )
 
 var benchScope = rag.Scope{Tenant: "default", Store: "vs_bench"}
@@ -67,7 +70,7 @@ func newCorpus(b *testing.B, size int) *corpus {
 		document, entries := c.document(1, 20)
 		for _, e := range entries {
 			c.vectors = append(c.vectors, e.Vector...)
-			if len(c.queries) < 500 && r.IntN(size/500) == 0 {
+			if len(c.queries) < benchQueries && r.IntN(size/benchQueries) == 0 {
 				c.queries = append(c.queries, someOf(r, e.Terms, 10))
 				c.nearby = append(c.nearby, c.near(e.Vector))
 			}
@@ -171,11 +174,11 @@ func (c *corpus) text(b *testing.B, o local.Options) {
 		require.NoError(b, err)
 		require.Len(b, hits, 50)
 	}
-	half := len(c.queries) / 2
-	for _, terms := range c.queries[:half] { // as a server after some questions, and then others come
+	for _, terms := range c.queries[:benchWarm] {
 		search(terms)
 	}
-	measure(b, func(n int) { search(c.queries[half+n%(len(c.queries)-half)]) })
+	others := c.queries[benchWarm:]
+	measure(b, func(n int) { search(others[n%len(others)]) })
 }
 
 func (c *corpus) dense(b *testing.B, k int) {
