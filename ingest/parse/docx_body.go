@@ -10,6 +10,9 @@ import (
 // With write they go to the text; without, they come back as lines.
 func (d *docx) blocks(x *xmlReader, write bool) (lines []string, err error) {
 	err = x.children(func(e xml.StartElement) error {
+		if d.out.text.Len() > d.limits.Text {
+			return tooLarge(d.limits.Text)
+		}
 		switch e.Name.Local {
 		case "p":
 			p, err := d.paragraph(x)

@@ -66,7 +66,7 @@ func (d *docx) style(id string) style {
 				s.level = base.level
 			}
 			if s.list.id == "" {
-				s.list.id = base.list.id
+				s.list = base.list
 			}
 			s.title, s.contents = s.title || base.title, s.contents || base.contents
 		}

@@ -76,11 +76,36 @@ func wide(data []byte) string {
 	}
 	switch half := len(even) / 2; {
 	case zeros[0]+zeros[1] == 0:
-		return ""
+		return wideEastAsian(even)
 	case zeros[1] > 4*zeros[0] && zeros[1]*50 >= half && readable(decodeAs(even, "utf-16le")):
 		return "utf-16le"
 	case zeros[0] > 4*zeros[1] && zeros[0]*50 >= half && readable(decodeAs(even, "utf-16be")):
 		return "utf-16be"
+	}
+	return ""
+}
+
+// wideEastAsian recognises UTF-16 that has no zero bytes, since it has no
+// ASCII: by control bytes, which no other text has, and by kana, Hangul or
+// East Asian punctuation, which pairs of other bytes hardly ever make.
+func wideEastAsian(b []byte) string {
+	if !bytes.ContainsFunc(b, func(r rune) bool { return r < 0x09 }) {
+		return ""
+	}
+	for _, name := range []string{"utf-16le", "utf-16be"} {
+		text := decodeAs(b, name)
+		sure, all := 0, 0
+		for _, r := range text {
+			all++
+			if unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Hangul) || r >= 0x3000 && r <= 0x303F {
+				sure++
+			} else if !unicode.Is(unicode.Han, r) && (r < 0xFF01 || r > 0xFFEE) && !unicode.IsSpace(r) {
+				all += 10
+			}
+		}
+		if sure*20 >= all && readable(text) {
+			return name
+		}
 	}
 	return ""
 }
@@ -110,8 +135,8 @@ func readable(s string) bool {
 	return bad*50 <= all
 }
 
-// nearlyUTF8 is true for UTF-8 with a few broken bytes: at least 20 good
-// sequences for each broken byte.
+// nearlyUTF8 is true for UTF-8 with a few broken bytes: at least 4 good
+// sequences for each broken byte, which other encodings hardly make by chance.
 func nearlyUTF8(data []byte) bool {
 	good, bad := 0, 0
 	for i := 0; i < len(data); {
@@ -124,7 +149,7 @@ func nearlyUTF8(data []byte) bool {
 			good++
 		}
 	}
-	return good >= 20*bad
+	return good > 0 && good >= 4*bad
 }
 
 func declaredCharset(mediaType string) string {

@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -103,7 +104,7 @@ func (r *renderer) flush() {
 	}
 	if len(r.lists) > 0 {
 		indent := strings.Repeat("  ", min(len(r.lists)-1, 8))
-		text = indent + r.prefix + strings.ReplaceAll(text, "\n", "\n"+indent+"  ")
+		text = indent + cmp.Or(r.prefix, "  ") + strings.ReplaceAll(text, "\n", "\n"+indent+"  ")
 	}
 	if r.tight || len(r.lists) > 0 && r.prefix == "" {
 		r.body.line(text)

@@ -8,28 +8,59 @@ import (
 	"github.com/wlynxg/chardet"
 )
 
-// An alphabet is what text in an encoding is usually written with, besides
-// ASCII. Where several fit equally well, the earlier one is taken.
+// An alphabet is what a language is written with besides ASCII in an encoding:
+// small letters, the more frequent ones first. Where several explain a text
+// equally well, the earlier one is taken.
 type alphabet struct{ encoding, letters string }
 
-const quotes = "“”‘’„‚–—…«»‹›•§°©®€£\u00A0№™"
+const cyrillic = "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё"
+
+// western is for texts of several languages.
+const western = "éüäöáíóñèàçêúßåøæõãïîôâùûëìð"
 
 var alphabets = []alphabet{
-	{"windows-1252", "äöüßéèêëàâçùûîïôœæøåñáíóúãõìòÄÖÜÉÈÀÇØÅÆÑÁÍÓÚ¿¡ºª²³µ·½" + quotes},
-	{"windows-1254", "çğıöşüâîûÇĞİÖŞÜ" + quotes},
-	{"windows-1250", "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉÍŇŘŠŤÚŮÝŽäöüőűÄÖÜŐŰăâîșţşţđĐß" + quotes},
-	{"iso-8859-2", "ąćęłńóśźżĄĆĘŁŃÓŚŹŻáčďéěíňřšťúůýžÁČĎÉÍŇŘŠŤÚŮÝŽäöüőűÄÖÜŐŰăâîşţđĐß§°\u00A0"},
-	{"windows-1257", "āčēģīķļņšūžĀČĒĢĪĶĻŅŠŪŽąčęėįšųūžĄČĘĖĮŠŲŪäöüõÄÖÜÕ" + quotes},
-	{"windows-1251", "абвгдежзийклмнопрстуфхцчшщъыьэюяёіїєґАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁІЇЄҐ" + quotes},
-	{"koi8-r", "абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ"},
-	{"ibm866", "абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ"},
-	{"iso-8859-5", "абвгдежзийклмнопрстуфхцчшщъыьэюяёАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯЁ"},
-	{"windows-1253", "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡΣΤΥΦΧΨΩΆΈΉΊΌΎΏ" + quotes},
-	{"windows-1255", "אבגדהוזחטיךכלםמןנסעףפץצקרשתְֱֲֳִֵֶַָֹֻּ״׳" + quotes},
-	{"windows-1256", "ابتثجحخدذرزسشصضطظعغفقكلمنهويىءآأؤإئةپچژگًٌٍَُِّْ،؛؟" + quotes},
-	{"windows-874", "กขคฆงจฉชซฌญฎฏฐฑฒณดตถทธนบปผฝพฟภมยรลวศษสหฬอฮะัาำิีึืุูเแโใไๅๆ็่้๊๋์" + quotes},
-	{"macintosh", "äöüßéèêëàâçùûîïôœæøåñáíóúÄÖÜÉÈÀÇ" + quotes},
+	{"windows-1252", "üäöß"},             // German
+	{"windows-1252", "éèàêçùôîûâëœïüÿæ"}, // French
+	{"windows-1252", "óíáéñúü"},          // Spanish
+	{"windows-1252", "ãçéáõíóêúâàô"},     // Portuguese
+	{"windows-1252", "àèìòùé"},           // Italian
+	{"windows-1252", "äöåé"},             // Swedish, Finnish
+	{"windows-1252", "øåæé"},             // Danish, Norwegian
+	{"windows-1252", "õäüöšž"},           // Estonian
+	{"windows-1252", "ðáíöþæéóúý"},       // Icelandic
+	{"windows-1252", "àéèíóòçúïü"},       // Catalan
+	{"windows-1252", "ëéïóöèü"},          // Dutch
+	{"windows-1252", western},
+	{"windows-1254", "ıüişğçöâîû"},        // Turkish
+	{"windows-1250", "ęąłóśżćńź"},         // Polish
+	{"windows-1250", "íáěéřčžšýůúňťďó"},   // Czech
+	{"windows-1250", "áíčšžéýúťľďňôäóĺŕ"}, // Slovak
+	{"windows-1250", "áéöóőüíúű"},         // Hungarian
+	{"windows-1250", "čšžćđ"},             // Croatian, Slovenian
+	{"windows-1250", "ăâîşţ"},             // Romanian
+	{"iso-8859-2", "ęąłóśżćńź"},
+	{"iso-8859-2", "íáěéřčžšýůúňťďó"},
+	{"iso-8859-2", "áíčšžéýúťľďňôäóĺŕ"},
+	{"iso-8859-2", "áéöóőüíúű"},
+	{"iso-8859-2", "čšžćđ"},
+	{"windows-1257", "āīēšņūļžķģč"}, // Latvian
+	{"windows-1257", "ėųįšūžčąę"},   // Lithuanian
+	{"windows-1251", cyrillic},
+	{"windows-1251", "оаниівертслкудмпзягьбчихжйцюєщшїф"}, // Ukrainian
+	{"koi8-r", cyrillic},
+	{"ibm866", cyrillic},
+	{"iso-8859-5", cyrillic},
+	{"windows-1253", "αοιετσνηυρπκμλςωάίόδγέήχθφύβώξζψϊϋΐΰ"},
+	{"windows-1255", "יוהלאםתרשבמנעקדחכפטסגןצזךףץ"},
+	{"windows-1256", "البيرنمتوهعدسقفكحجشطصخضءذةثىأئغظزإآؤچپژگًٌٍَُِّْ"},
+	{"windows-874", "านรกอเงมยลว่ดท้สตะิัีปบคหจแใพชขโผถไุูื็ธศซึญณฟฐฎฏฆฒฑฌภษ์ำๆ"},
+	{"macintosh", "üäöß"},
+	{"macintosh", "éèàêçùôîûâëœï"},
+	{"macintosh", "óíáéñú"},
 }
+
+// signs are what texts hold besides letters.
+const signs = "“”‘’„‚–—…«»‹›•§°®©€£\u00A0№™¿¡ºª²³µ·½،؛؟"
 
 // legacySample is how much of a text is looked at to find its encoding.
 const legacySample = 16 << 10
@@ -39,7 +70,10 @@ const legacySample = 16 << 10
 // explain the text best is taken.
 func legacy(data []byte) string {
 	sample := data[:min(len(data), legacySample)]
-	if guess := chardet.Detect(sample); guess.Confidence > 0.8 || strings.Contains(string(sample), "\x1B$") {
+	if strings.Contains(string(sample), "\x1B$") && clear(sample, "iso-2022-jp") {
+		return "iso-2022-jp"
+	}
+	if guess := chardet.Detect(sample); guess.Confidence > 0.8 {
 		if name := eastAsian(guess.Charset); name != "" && len(sample) > 64 && clear(sample, name) {
 			return name
 		}
@@ -60,7 +94,7 @@ func legacy(data []byte) string {
 
 func eastAsian(charset string) string {
 	switch strings.ToLower(charset) {
-	case "big5", "euc-kr", "euc-jp", "shift_jis", "gb18030", "iso-2022-jp":
+	case "big5", "euc-kr", "euc-jp", "shift_jis", "gb18030":
 		return strings.ToLower(charset)
 	case "gb2312", "gbk", "hz-gb-2312":
 		return "gb18030"
@@ -78,35 +112,39 @@ func clear(sample []byte, name string) bool {
 	return strings.Count(text, "\uFFFD") <= 1+len(text)/2000
 }
 
-// score is how well an alphabet explains the sample, 1 at best: usual letters
-// count for it; unusual ones, symbols inside words and capitals after small letters against it.
+// score is how well an alphabet explains the sample, 1 at best: its frequent
+// letters count for it; letters of others, signs inside words and capitals after small letters against it.
 func (a alphabet) score(sample []byte) float64 {
-	usual := map[rune]bool{}
-	for _, r := range a.letters {
-		usual[r] = true
+	weight := map[rune]float64{}
+	letters := []rune(a.letters)
+	for i, r := range letters {
+		weight[r] = 1 - 0.5*float64(i)/float64(len(letters))
 	}
+	latin := unicode.Is(unicode.Latin, letters[0])
 	var sum, n float64
 	var last rune
 	for _, r := range decodeAs(sample, a.encoding) {
 		if r >= 0x80 {
 			n++
+			w, usual := weight[unicode.ToLower(r)]
 			switch {
 			case r == utf8.RuneError || unicode.IsControl(r):
 				sum -= 5
-			case !usual[r]:
-				sum--
-			case unicode.IsUpper(r) && unicode.IsLower(last):
-				sum--
-			case unicode.IsLetter(r):
-				sum++
-			default:
+			case !usual && strings.ContainsRune(signs, r) && !unicode.IsLetter(last):
 				sum += 0.5
+			case !usual, unicode.IsUpper(r) && unicode.IsLower(last), !latin && last < 0x80 && unicode.IsLetter(last):
+				sum--
+			default:
+				sum += w
 			}
 		}
 		last = r
 	}
 	if n == 0 {
 		return 0
+	}
+	if a.letters == western {
+		sum -= 0.2 * n
 	}
 	return sum / n
 }
@@ -124,9 +162,11 @@ func pairScore(sample []byte, name string) float64 {
 				sum -= 5
 			case last < 0x80 && unicode.IsLetter(last):
 				sum--
-			case unicode.In(r, unicode.Hiragana, unicode.Katakana, unicode.Hangul) && (r < 0xFF61 || r > 0xFF9F):
+			case unicode.In(r, unicode.Hiragana, unicode.Katakana) && (r < 0xFF61 || r > 0xFF9F):
 				sum++
-			case unicode.Is(unicode.Han, r) && commonHan(r, name):
+			case unicode.Is(unicode.Hangul, r) && common(r, name):
+				sum++
+			case unicode.Is(unicode.Han, r) && common(r, name):
 				sum += 0.9
 			case r >= 0x3000 && r <= 0x303F, r >= 0xFF01 && r <= 0xFF5E:
 				sum += 0.5
@@ -142,8 +182,8 @@ func pairScore(sample []byte, name string) float64 {
 	return sum / n
 }
 
-// commonHan is true in the part of a character set that holds its frequent characters.
-func commonHan(r rune, name string) bool {
+// common is true in the part of a character set that holds its frequent characters.
+func common(r rune, name string) bool {
 	b, err := lookup(name).NewEncoder().Bytes([]byte(string(r)))
 	if err != nil || len(b) != 2 {
 		return false
@@ -158,5 +198,5 @@ func commonHan(r rune, name string) bool {
 	case "shift_jis":
 		return b[0] >= 0x88 && b[0] <= 0x97
 	}
-	return false // Korean is written in Hangul
+	return unicode.Is(unicode.Hangul, r) && b[0] >= 0xB0 && b[0] <= 0xC8 && b[1] >= 0xA1
 }

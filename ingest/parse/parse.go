@@ -88,7 +88,7 @@ const maxMarks = 100_000
 // Options is how Document reads.
 type Options struct {
 	Limits   Limits
-	CacheDir string // keeps the compiled PDF reader, which saves seconds; empty: no cache
+	CacheDir string // holds the compiled PDF reader, which saves seconds and much memory; empty: it is compiled each time
 }
 
 // Document reads a file in this process: only for tests and for the child,

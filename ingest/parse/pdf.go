@@ -20,7 +20,10 @@ import (
 // readPDF reads the text layer page by page. Pages are joined with an empty
 // line; entries of the outline that name a line of their page make it a heading.
 func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
-	memory := &linear{limit: 4*int64(len(data)) + 64<<20 + opt.Limits.Unpacked}
+	memory, err := newLinear(4*int64(len(data)) + 64<<20 + opt.Limits.Unpacked)
+	if err != nil {
+		return Text{}, tooSlow(opt.Limits.Wall)
+	}
 	pool, err := startPDF(ctx, memory, opt.CacheDir)
 	if err != nil {
 		return Text{}, fmt.Errorf("start the PDF reader: %w", err)
@@ -40,7 +43,7 @@ func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
 
 // WarmPDF compiles the PDF reader into cacheDir, when it is not there yet.
 func WarmPDF(ctx context.Context, cacheDir string) error {
-	pool, err := startPDF(ctx, &linear{limit: 64 << 20}, cacheDir)
+	pool, err := startPDF(ctx, &linear{}, cacheDir)
 	if err != nil {
 		return err
 	}
@@ -58,7 +61,7 @@ func startPDF(ctx context.Context, memory *linear, cacheDir string) (pdfium.Pool
 	}
 	return webassembly.Init(webassembly.Config{
 		Context: experimental.WithMemoryAllocator(ctx, memory), RuntimeConfig: config,
-		MaxIdle: 1, MaxTotal: 1, FSConfig: wazero.NewFSConfig(), Stdout: io.Discard, Stderr: io.Discard,
+		MaxTotal: 1, FSConfig: wazero.NewFSConfig(), Stdout: io.Discard, Stderr: io.Discard,
 	})
 }
 
@@ -103,7 +106,7 @@ func (p *pdf) pages(count int) error {
 	broken := 0
 	distinct := map[string]bool{}
 	for i := range count {
-		page, err := p.reader.GetPageText(&requests.GetPageText{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: p.doc, Index: i}}})
+		text, err := p.page(i)
 		switch {
 		case errors.Is(err, pdferrors.ErrPage):
 			broken++
@@ -111,7 +114,7 @@ func (p *pdf) pages(count int) error {
 		case err != nil:
 			return err
 		}
-		start, end := p.out.block(pageText(page.Text))
+		start, end := p.out.block(text)
 		if start == end {
 			continue
 		}
@@ -133,6 +136,21 @@ func (p *pdf) pages(count int) error {
 		return fail(CodeNoText, "the PDF has pages but no text, as a scan has; run text recognition (OCR) on it and upload the result")
 	}
 	return nil
+}
+
+func (p *pdf) page(index int) (string, error) {
+	at := requests.Page{ByIndex: &requests.PageByIndex{Document: p.doc, Index: index}}
+	page, err := p.reader.GetPageText(&requests.GetPageText{Page: at})
+	if err != nil {
+		return "", err
+	}
+	text := page.Text
+	if shattered(text) {
+		if text, err = p.rejoin(at); err != nil {
+			return "", err
+		}
+	}
+	return pageText(text), nil
 }
 
 // maxStamp is the length, in bytes, up to which the same words on every page

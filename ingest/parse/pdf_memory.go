@@ -1,26 +1,30 @@
 package parse
 
 import (
+	"fmt"
+
 	"github.com/tetratelabs/wazero/experimental"
 	"golang.org/x/sys/unix"
 )
 
 // linear is the memory of the PDF reader: address space for all it may ever
-// use, so that growing copies nothing, and a refusal past its limit.
+// use, so that growing copies nothing, and a refusal past its end. It is set
+// aside before the reader is compiled, which may leave too little of it.
 type linear struct {
-	limit   int64 // bytes
-	refused bool
 	space   []byte
+	refused bool
+}
+
+func newLinear(bytes int64) (*linear, error) {
+	space, err := unix.Mmap(-1, 0, int(bytes), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("set memory aside: %w", err)
+	}
+	return &linear{space: space}, nil
 }
 
 // Allocate implements experimental.MemoryAllocator.
-func (l *linear) Allocate(_, most uint64) experimental.LinearMemory {
-	space, err := unix.Mmap(-1, 0, int(min(uint64(l.limit), most)), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err == nil {
-		l.space = space
-	}
-	return l
-}
+func (l *linear) Allocate(_, _ uint64) experimental.LinearMemory { return l }
 
 // Reallocate implements experimental.LinearMemory.
 func (l *linear) Reallocate(size uint64) []byte {

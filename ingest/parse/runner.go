@@ -20,7 +20,7 @@ import (
 type Runner struct {
 	Exe      []string // program and arguments that end up in Main
 	Limits   Limits
-	CacheDir string // for the compiled PDF reader; made when it is missing; empty: no cache, and seconds more for each PDF
+	CacheDir string // for the compiled PDF reader; made when it is missing
 
 	warming sync.Mutex
 	warm    bool
@@ -82,9 +82,6 @@ func (r *Runner) Warm(ctx context.Context) error {
 // cache gives the directory of the compiled PDF reader, filled. A child of its
 // own fills it, because a child that reads a document must not write what later ones run.
 func (r *Runner) cache(ctx context.Context) (string, error) {
-	if r.CacheDir == "" {
-		return "", nil
-	}
 	r.warming.Lock()
 	defer r.warming.Unlock()
 	if r.warm {
@@ -98,7 +95,11 @@ func (r *Runner) cache(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer null.Close() // it was only read
-	if _, err := r.run(ctx, request{Limits: r.Limits, CacheDir: r.CacheDir, Warm: true}, null); err != nil {
+	// No document is near: only the time of this machine matters, and the
+	// compiler wants more address space than any document.
+	l := r.Limits
+	l.CPU, l.Wall, l.Memory = 4*l.CPU, 4*l.Wall, max(l.Memory, 4<<30)
+	if _, err := r.run(ctx, request{Limits: l, CacheDir: r.CacheDir, Warm: true}, null); err != nil {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
@@ -118,7 +119,7 @@ func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, erro
 	if err != nil {
 		return Text{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, r.Limits.Wall)
+	limited, cancel := context.WithTimeout(ctx, req.Limits.Wall)
 	defer cancel()
 	cmd := exec.CommandContext(limited, r.Exe[0], r.Exe[1:]...)
 	cmd.Env = []string{}
@@ -148,7 +149,7 @@ func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, erro
 	case limited.Err() != nil:
 		return Text{}, tooSlow(r.Limits.Wall)
 	}
-	return r.result(out.Bytes(), note.String(), cmd, err)
+	return r.result(out.kept.Bytes(), note.kept.String(), cmd, err)
 }
 
 // result judges what a child has left behind.
@@ -202,7 +203,7 @@ func outOfMemory(note string) bool {
 
 // bounded keeps up to limit bytes and then calls full once and swallows the rest.
 type bounded struct {
-	bytes.Buffer
+	kept  bytes.Buffer // not embedded, or io.Copy would fill it past the limit
 	limit int
 	over  bool
 	full  func()
@@ -212,12 +213,12 @@ func (b *bounded) Write(p []byte) (int, error) {
 	if b.over {
 		return len(p), nil
 	}
-	if b.Len()+len(p) > b.limit {
+	if b.kept.Len()+len(p) > b.limit {
 		b.over = true
 		if b.full != nil {
 			b.full()
 		}
 		return len(p), nil
 	}
-	return b.Buffer.Write(p)
+	return b.kept.Write(p)
 }
