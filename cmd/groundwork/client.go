@@ -110,8 +110,6 @@ type document struct {
 	} `json:"error"`
 }
 
-func (d document) done() bool { return d.Status == "ready" || d.Status == "failed" }
-
 // upload sends one file. A server that is busy is asked again until ctx ends.
 func (c *client) upload(ctx context.Context, store, path string, open func() (io.ReadCloser, error)) (document, error) {
 	return backoff.Retry(ctx, func() (document, error) {

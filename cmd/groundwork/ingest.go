@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -177,10 +176,10 @@ func (c *cli) ingest(ctx context.Context, api *client, paths []string, store str
 
 // settle counts doc when it is done, else remembers it.
 func (r *result) settle(doc document, pending map[string]bool) {
-	switch {
-	case doc.Status == "ready":
+	switch doc.Status {
+	case "ready":
 		r.Ready++
-	case doc.Status == "failed":
+	case "failed":
 		r.Failed = append(r.Failed, doc)
 	default:
 		pending[doc.ID] = true
@@ -219,5 +218,3 @@ func (c *cli) await(ctx context.Context, api *client, r *result, pending map[str
 	}
 	return nil
 }
-
-func storePath(store string) string { return "/v1/vector_stores/" + url.PathEscape(store) }

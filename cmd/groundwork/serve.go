@@ -82,7 +82,12 @@ func (c *cli) start(ctx context.Context, cfg configs.Config, listen string) (*cl
 		return nil, nil, err
 	case url := <-listening:
 		at, _ := app.Locate(cfg.Server.DataDir)
-		return &client{base: url, key: at.Token, http: newHTTP()}, func() { cancel(); <-ended }, nil
+		return &client{base: url, key: at.Token, http: newHTTP()}, func() {
+			cancel()
+			if err := <-ended; err != nil {
+				fmt.Fprintln(c.err, "the server did not end well:", err)
+			}
+		}, nil
 	}
 }
 

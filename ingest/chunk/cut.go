@@ -103,7 +103,8 @@ func (c *cutter) enter(h *Mark) {
 			path = append(path, p)
 		}
 	}
-	c.path, c.intro = append(path, h), ""
+	path = append(path, h)
+	c.path, c.intro = path, ""
 }
 
 func (c *cutter) flush() {

@@ -231,7 +231,7 @@ func (a *App) buildAPI(context.Context) error {
 			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
 			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature,
 		},
-		About: rag.About{Embedding: a.models.fingerprint, Generation: func() int { return int(a.index.Generation()) }, Code: a.opts.Version},
+		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Code: a.opts.Version},
 	}
 	a.api = api.New(api.Deps{
 		Asker: observedAsker{pipeline, a.metrics, a.opts.Log}, Models: llm.NewModels(a.models.chat, a.models.embed),

@@ -62,7 +62,7 @@ func each(text string, yield func(word string)) {
 			if start < 0 {
 				start = i
 			}
-		case start >= 0 && !(joins(r) && wordAfter(text[i+n:])):
+		case start >= 0 && (!joins(r) || !wordAfter(text[i+n:])):
 			yield(text[start:i])
 			start = -1
 		}
