@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,6 +36,7 @@ func setup(t *testing.T) shell {
 	dir := t.TempDir()
 	return shell{t, []string{
 		"HOME=" + dir, "GROUNDWORK_SERVER__DATA_DIR=" + dir, "GROUNDWORK_ANSWER__ABSTAIN=off",
+		"GROUNDWORK_PARSE__MEMORY=" + strconv.Itoa(parserMemory),
 		"GROUNDWORK_LLM__CHAT__BASE_URL=" + model.BaseURL(), "GROUNDWORK_LLM__CHAT__MODEL=test-chat",
 		"GROUNDWORK_LLM__EMBED__BASE_URL=" + model.BaseURL(), "GROUNDWORK_LLM__EMBED__MODEL=test-embed",
 	}}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -75,7 +76,7 @@ func (c *cli) modelsPullCmd() *cobra.Command {
 					return err
 				}
 				if runtime || len(args) == 0 {
-					if err := s.Runtime(cmd.Context()); err != nil {
+					if err := errors.Join(s.Runtime(cmd.Context()), s.PDF(cmd.Context())); err != nil {
 						return err
 					}
 				}

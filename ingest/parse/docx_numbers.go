@@ -140,10 +140,10 @@ func (n *numbering) count(list string, kind *[levels]numberLevel, level int) str
 		c[i] = 0
 	}
 	l := kind[level]
-	switch {
-	case l.format == "bullet":
+	switch l.format {
+	case "bullet":
 		return "-"
-	case l.format == "none" || l.format == "":
+	case "none", "":
 		return ""
 	}
 	text := l.text

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 
 func limits() parse.Limits {
 	return parse.Limits{
-		CPU: 30 * time.Second, Wall: 60 * time.Second, Memory: 2 << 30, OutputFile: 256 << 20, Descriptors: 64,
+		CPU: 30 * time.Second, Wall: 60 * time.Second, Memory: memory, OutputFile: 256 << 20, Descriptors: 64,
 		Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256,
 	}
 }

@@ -84,6 +84,7 @@ func realConfig(t *testing.T) configs.Config {
 	require.NoError(t, err)
 	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", t.TempDir()
 	cfg.LLM.Chat.Model = "qwen2.5-coder-0.5b-instruct"
+	cfg.Parse.Memory = parserMemory
 	setup, err := app.NewSetup(cfg, os.Environ(), nil)
 	require.NoError(t, err)
 	needed, err := setup.Needed()

@@ -42,7 +42,7 @@ func serveChild(raw string) int {
 // ready, once.
 func TestKillNineLosesNothing(t *testing.T) {
 	t.Parallel()
-	const documents, kills = 60, 6
+	const documents, kills = 100, 20
 	model := llmtest.Start(t, llmtest.Options{})
 	settings := serveSettings{Dir: t.TempDir(), Model: model.BaseURL()}
 	acknowledged := map[string]string{} // path to id

@@ -44,6 +44,9 @@ func (a *App) split(t ingest.Text, path string, count func([]string) ([]int, err
 	return out, nil
 }
 
+// pdfCache keeps the compiled PDF reader, once for all data directories.
+func pdfCache(cfg configs.Config) string { return filepath.Join(cfg.LLM.ModelsDir, "pdf") }
+
 // ParseChild is the hidden subcommand that a parser child runs.
 const ParseChild = "parse-child"
 
@@ -59,7 +62,7 @@ func (a *App) parser() (ingest.Parse, error) {
 	}
 	c := a.cfg.Parse
 	runner := &parse.Runner{
-		Exe: []string{exe, ParseChild}, CacheDir: filepath.Join(a.cfg.LLM.ModelsDir, "pdf"),
+		Exe: []string{exe, ParseChild}, CacheDir: pdfCache(a.cfg),
 		Limits: parse.Limits{
 			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
 			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,

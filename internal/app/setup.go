@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 
 	"groundwork/configs"
+	"groundwork/ingest/parse"
 	"groundwork/llm/runtime"
 	"groundwork/rag"
 	"groundwork/store/sql"
@@ -64,6 +67,15 @@ func (s *Setup) Needed() ([]Entry, error) {
 
 // Runtime installs the Python environment of the model servers; it does nothing when that is done.
 func (s *Setup) Runtime(ctx context.Context) error { return s.env.Ensure(ctx) }
+
+// PDF compiles the PDF reader ahead of the first PDF, which would otherwise wait some seconds for it.
+func (s *Setup) PDF(ctx context.Context) error {
+	dir := pdfCache(s.cfg)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the parser's cache: %w", err)
+	}
+	return parse.WarmPDF(ctx, dir)
+}
 
 // Installed reports whether all files of a model are there.
 func (s *Setup) Installed(e Entry) bool { return runtime.Installed(s.cfg.LLM.ModelsDir, e) }

@@ -44,6 +44,7 @@ func config(t testing.TB, dir string, model *llmtest.Server) configs.Config {
 func (s serveSettings) config() (configs.Config, error) {
 	cfg, err := configs.Load("", os.Environ()) // the compiled PDF reader beside the models is shared
 	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", s.Dir
+	cfg.Parse.Memory = parserMemory
 	cfg.Answer.Abstain = "off" // the scripted embedder's cosines mean nothing
 	cfg.LLM.Chat.BaseURL, cfg.LLM.Chat.Model = s.Model, "test-chat"
 	cfg.LLM.Embed.BaseURL, cfg.LLM.Embed.Model = s.Model, "test-embed"

@@ -245,6 +245,7 @@ def end_with_parent():
 
 def main():
     settings = json.loads(sys.stdin.buffer.readline())
+    os.nice(5)  # documents wait for answers: the chat model on the same cores goes first
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # at once, also while the model loads
     threading.Thread(target=end_with_parent, daemon=True).start()
     model = Model(settings)
