@@ -18,6 +18,7 @@ import (
 // TestReadsRealFiles compares what is read with the strings that each file is known to hold.
 func TestReadsRealFiles(t *testing.T) {
 	t.Parallel()
+	notRaced(t)
 	root := data(t, "formats")
 	list, err := os.Open(filepath.Join(root, "expected.jsonl"))
 	require.NoError(t, err)

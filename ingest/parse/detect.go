@@ -81,7 +81,7 @@ func describe(head []byte) string {
 }
 
 // isText is true for text in any encoding: a byte-order mark, UTF-16 or UTF-32
-// without one, or hardly any control characters.
+// without one, no control characters, or a few in UTF-8.
 func isText(head []byte) bool {
 	if _, rest := byMark(head); rest != nil {
 		return true
@@ -98,7 +98,7 @@ func isText(head []byte) bool {
 	if odd == 0 {
 		return true
 	}
-	return odd*200 <= len(head) && utf8.Valid(trimRune(head))
+	return (odd-2)*200 <= len(head) && utf8.Valid(trimRune(head))
 }
 
 // trimRune cuts off a character that the end of the sample cut in two.

@@ -13,6 +13,7 @@ import (
 // the code, or with any text where the file can be read after all.
 func TestHostileFiles(t *testing.T) {
 	t.Parallel()
+	notRaced(t)
 	const text = parse.Code("") // reading it is right
 	good := docx(t, `<w:p><w:r><w:t>`+strings.Repeat("words and words ", 2000)+`</w:t></w:r></w:p>`, nil)
 	hello := onePage("BT /F1 12 Tf 72 700 Td (Hello) Tj ET", "")

@@ -88,6 +88,14 @@ func codeOf(t *testing.T, err error) parse.Code {
 	return e.Code
 }
 
+// notRaced skips what needs the limit of memory, or a child at full speed.
+func notRaced(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("under the race detector a child has no limit of memory; the run without it tests this")
+	}
+}
+
 // data is the folder of shared test data; the test is skipped without it.
 func data(t *testing.T, name string) string {
 	t.Helper()

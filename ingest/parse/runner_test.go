@@ -47,8 +47,8 @@ func TestAChildThatFailsGivesACode(t *testing.T) {
 	} {
 		t.Run(character, func(t *testing.T) {
 			t.Parallel()
-			if raced && character == "eat" {
-				t.Skip("the race detector has no memory limit; the run without it has")
+			if character == "eat" {
+				notRaced(t)
 			}
 			l := limits()
 			l.CPU, l.Text = time.Second, 1<<20
