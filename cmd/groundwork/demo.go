@@ -12,9 +12,9 @@ import (
 
 // demoQuestions go with the sample corpus; the last one has no answer in it.
 var demoQuestions = []string{
-	"My laptop was stolen on a Saturday night. Which number do I ring?",
-	"What supply voltage does the AX-220 take?",
-	"What is the phone number of our travel agency?",
+	"On which weekdays does Lodline get deployed?",
+	"How high can a hotel in Hamburg be per night?",
+	"Phone number of Matkapiste?",
 }
 
 func (c *cli) demoCmd() *cobra.Command {

@@ -29,8 +29,9 @@ func TestConformance(t *testing.T) {
 			var dirs sync.Map
 			storetest.Index(t, func(t *testing.T) storetest.Searchable {
 				dir, _ := dirs.LoadOrStore(t.Name(), t.TempDir())
-				o.Dimensions = storetest.Dimensions
-				return open(t, dir.(string), o)
+				fitting := o
+				fitting.Dimensions = storetest.Dimensions
+				return open(t, dir.(string), fitting)
 			})
 		})
 	}
