@@ -116,17 +116,8 @@ func (r *renderer) flush() {
 
 func (r *renderer) heading(n *html.Node) {
 	r.flush()
-	if n.FirstChild == nil {
-		return
-	}
-	lists := r.lists
-	r.lists = nil
-	r.children(n)
-	text := r.inline.String()
-	r.inline.Reset()
-	r.space, r.tight = false, false
-	r.body.heading(int(n.Data[1]-'0'), r.prefix+text)
-	r.prefix, r.lists = "", lists
+	r.body.heading(int(n.Data[1]-'0'), flat(n))
+	r.prefix, r.tight = "", false
 }
 
 // pageTitle keeps the h1 of a page's banner, which is left out otherwise.

@@ -90,9 +90,12 @@ func (g grid) row(tr *html.Node) (cells []string, heads bool) {
 }
 
 // cellText is a cell on one line.
-func cellText(n *html.Node) string {
+func cellText(n *html.Node) string { return strings.ReplaceAll(flat(n), "|", "/") }
+
+// flat is what n holds, blocks and all, on one line.
+func flat(n *html.Node) string {
 	c := renderer{body: body{limit: 1 << 30}}
 	c.children(n)
 	c.flush()
-	return strings.Join(strings.Fields(strings.ReplaceAll(c.body.text.String(), "|", "/")), " ")
+	return strings.Join(strings.Fields(c.body.text.String()), " ")
 }

@@ -194,6 +194,7 @@ func breakOut() int {
 			_, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 			return err
 		},
+		"fork": fork,
 		"exec": func() error { return exec.CommandContext(ctx, "/bin/true").Run() },
 		"environment": func() error {
 			if len(os.Environ()) == 0 {

@@ -157,6 +157,7 @@ func (p *pdf) page(index int) (string, error) {
 // are taken for the stamp of a scanner.
 const maxStamp = 60
 
+// meta is a title from the document's properties, unless a program made it up.
 func (p *pdf) meta(tag string) string {
 	m, err := p.reader.FPDF_GetMetaText(&requests.FPDF_GetMetaText{Document: p.doc, Tag: tag})
 	if err != nil {
@@ -164,10 +165,12 @@ func (p *pdf) meta(tag string) string {
 	}
 	title := oneLine(m.Value)
 	lower := strings.ToLower(title)
-	for _, junk := range []string{"microsoft word - ", "microsoft powerpoint - ", "untitled", "(anonymous)", "unbenannt", "document"} {
-		if strings.HasPrefix(lower, junk) {
-			return ""
-		}
+	switch lower {
+	case "untitled", "unbenannt", "sans titre", "document", "(anonymous)":
+		return ""
+	}
+	if strings.HasPrefix(lower, "microsoft word - ") || strings.HasPrefix(lower, "microsoft powerpoint - ") {
+		return ""
 	}
 	for _, ext := range []string{".doc", ".docx", ".indd", ".dvi", ".tex", ".xls", ".xlsx", ".ppt", ".pptx", ".rtf", ".qxd", ".pmd"} {
 		if strings.HasSuffix(lower, ext) {

@@ -138,9 +138,6 @@ func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, erro
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = cmd.Run()
-	if cmd.Process != nil {
-		_ = killGroup(cmd.Process) // whatever it may have started; mostly nothing is left
-	}
 	switch {
 	case ctx.Err() != nil:
 		return Text{}, ctx.Err()
