@@ -78,12 +78,12 @@ func (c *cutter) line(start, end int) {
 		}
 		return
 	}
-	if t := inside(c.tables, start); t != nil {
+	if t := inside(&c.tables, start); t != nil {
 		c.flush()
 		c.add(piece{start: start, end: end, path: c.path, table: t})
 		return
 	}
-	code := inside(c.codes, start)
+	code := inside(&c.codes, start)
 	switch {
 	case text == "" && code == nil:
 		c.flush()
@@ -161,14 +161,13 @@ func take(marks *[]*Mark, start, end int) *Mark {
 	return nil
 }
 
-func inside(marks []*Mark, at int) *Mark {
-	for _, m := range marks {
-		if m.Start <= at && at < m.End {
-			return m
-		}
-		if m.Start > at {
-			break
-		}
+// inside gives the mark that covers at, and forgets those before it: lines come in order.
+func inside(marks *[]*Mark, at int) *Mark {
+	for len(*marks) > 0 && (*marks)[0].End <= at {
+		*marks = (*marks)[1:]
+	}
+	if len(*marks) > 0 && (*marks)[0].Start <= at {
+		return (*marks)[0]
 	}
 	return nil
 }
