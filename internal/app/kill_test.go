@@ -90,7 +90,7 @@ func (s *server) checkStore(documents int, acknowledged map[string]string) {
 			}
 		}
 		return len(list.Data) == documents
-	}, 90*time.Second, 100*time.Millisecond)
+	}, 5*time.Minute, 100*time.Millisecond) // each document is read in a child that the race detector slows down
 	require.False(s.t, list.HasMore)
 	for _, d := range list.Data {
 		require.Equal(s.t, acknowledged[d.Filename], d.ID, "%s is there once, under the id that was acknowledged", d.Filename)
