@@ -197,3 +197,21 @@ var ErrStale = rag.Fail(rag.CodeNotFound, "this version of the document was dele
 
 // ErrDone says that there is nothing left to do.
 var ErrDone = rag.Fail(rag.CodeConflict, "this was already done")
+
+// Held is one entry as an index holds it.
+type Held struct {
+	ChunkID    string
+	DocumentID string
+	Version    int
+	Published  bool      // false: staged, no search finds it
+	Length     int       // terms that the text leg counts in it
+	Vector     []float32 // unit length
+}
+
+// Inventory lists what an index holds, whoever put it there: to verify it and to copy it.
+type Inventory interface {
+	// Scopes are the stores of which the index holds anything.
+	Scopes(ctx context.Context) ([]rag.Scope, error)
+	// Held calls each for every entry of a store, in no order; an error from it ends the list and is returned.
+	Held(ctx context.Context, scope rag.Scope, each func(Held) error) error
+}
