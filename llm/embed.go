@@ -65,6 +65,7 @@ type Embedder struct {
 	client     *client
 	tokens     *tokenizer
 	queries    *vectorCache
+	sentences  *vectorCache
 	dimensions atomic.Int64 // 0 until known
 }
 
@@ -81,7 +82,7 @@ func NewEmbedder(opts EmbedOptions) (*Embedder, error) {
 	e := &Embedder{
 		opts: opts, client: client,
 		tokens:  newTokenizer(client, opts.Model, shapeCounts, shapeLlama, shapeVLLM),
-		queries: newVectorCache(opts.CachedQuery),
+		queries: newVectorCache(opts.CachedQuery), sentences: newVectorCache(cachedSentences),
 	}
 	e.dimensions.Store(int64(opts.Dimensions))
 	return e, nil

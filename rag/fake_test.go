@@ -60,6 +60,14 @@ func (s *shelf) EmbedQuery(_ context.Context, text string) ([]float32, error) {
 	return vector(text), s.err
 }
 
+func (s *shelf) EmbedSentences(_ context.Context, texts []string) ([][]float32, error) {
+	out := make([][]float32, len(texts))
+	for i, text := range texts {
+		out[i] = vector(text)
+	}
+	return out, s.err
+}
+
 func (s *shelf) Dense(_ context.Context, _ rag.Scope, q []float32, k int) ([]rag.Hit, error) {
 	return s.rank(k, func(p rag.Passage) float64 {
 		dot := float32(0)

@@ -160,7 +160,7 @@ func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Ans
 	if room := limits.ContextTokens - p.maxTokens(q) - frame[0]; room < minPassage {
 		return &Error{Code: CodeTooLong, Param: "messages", Message: "the question and the conversation leave no room for passages in the model's window; shorten them or ask for fewer max_tokens"}
 	}
-	sources, dropped, err := fit(ctx, kept, max(budget, minPassage), p.Generator)
+	sources, dropped, err := p.fit(ctx, a.Query, kept, max(budget, minPassage))
 	a.Sources = sources
 	a.Context.Dropped = append(a.Context.Dropped, dropped...)
 	return err

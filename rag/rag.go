@@ -39,9 +39,11 @@ type Hit struct {
 	Score   float64
 }
 
-// Embedder turns a search query into a vector of unit length.
+// Embedder turns text into vectors of unit length.
 type Embedder interface {
 	EmbedQuery(ctx context.Context, text string) ([]float32, error)
+	// EmbedSentences embeds parts of passages as passages are embedded, one vector a text, while a question waits.
+	EmbedSentences(ctx context.Context, texts []string) ([][]float32, error)
 }
 
 // Searcher is the index. Dense and Text return at most k hits, best first, ties

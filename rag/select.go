@@ -40,25 +40,53 @@ func isDuplicate(terms map[string]bool, seen []map[string]bool) bool {
 }
 
 // fit keeps the passages that fit into budget prompt tokens, by rank, and
-// never fewer than one: the first passage is what the judge decided on. What
-// does not fit is dropped, a smaller one after it may still fit.
-func fit(ctx context.Context, ranked []Ranked, budget int, g Generator) (sources []Source, dropped []Dropped, err error) {
+// never fewer than one. When they do not all fit, they are narrowed to the
+// stretches that bear on the question first; what still does not fit is dropped.
+func (p *Pipeline) fit(ctx context.Context, query string, kept []Ranked, budget int) (sources []Source, dropped []Dropped, err error) {
+	counts, err := p.count(ctx, kept)
+	if err != nil {
+		return nil, nil, err
+	}
+	narrowed := kept
+	if sum(counts) > budget && len(kept) > 1 {
+		if narrowed, err = p.excerpts(ctx, query, kept, counts, budget); err != nil {
+			return nil, nil, err
+		}
+		if counts, err = p.count(ctx, narrowed); err != nil {
+			return nil, nil, err
+		}
+	}
+	given := map[string]bool{}
+	used := 0
+	for i, r := range narrowed {
+		if used+counts[i] > budget && len(sources) > 0 {
+			continue
+		}
+		used += counts[i]
+		given[r.Passage.ChunkID] = true
+		sources = append(sources, Source{Index: len(sources) + 1, Passage: r.Passage, Score: r.Score})
+	}
+	for _, r := range kept {
+		if !given[r.Passage.ChunkID] {
+			dropped = append(dropped, Dropped{ChunkID: r.Passage.ChunkID, Reason: "budget"})
+		}
+	}
+	return sources, dropped, nil
+}
+
+// count gives the prompt tokens of each passage in its frame.
+func (p *Pipeline) count(ctx context.Context, ranked []Ranked) ([]int, error) {
 	texts := make([]string, len(ranked))
 	for i, r := range ranked {
 		texts[i] = passageText(i+1, r.Passage)
 	}
-	counts, err := g.CountTokens(ctx, texts)
-	if err != nil {
-		return nil, nil, err
+	return p.Generator.CountTokens(ctx, texts)
+}
+
+func sum(numbers []int) int {
+	total := 0
+	for _, n := range numbers {
+		total += n
 	}
-	used := 0
-	for i, r := range ranked {
-		if used+counts[i] > budget && len(sources) > 0 {
-			dropped = append(dropped, Dropped{ChunkID: r.Passage.ChunkID, Reason: "budget"})
-			continue
-		}
-		used += counts[i]
-		sources = append(sources, Source{Index: len(sources) + 1, Passage: r.Passage, Score: r.Score})
-	}
-	return sources, dropped, nil
+	return total
 }
