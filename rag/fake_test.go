@@ -168,7 +168,7 @@ func setup(t *testing.T, answer ...string) bundle {
 	m := &model{pieces: answer, limits: rag.Limits{Model: "test", ContextTokens: 4096, ContextBudget: 600}}
 	return bundle{shelf: s, model: m, Pipeline: &rag.Pipeline{
 		Embedder: s, Searcher: s, Passages: s, Generator: m, Analyze: analyze.Terms,
-		Options: rag.Options{Candidates: 20, DenseWeight: 0.77, K: 3, Abstain: rag.AbstainOff, MaxTokens: 100},
+		Options: rag.Options{Candidates: 20, DenseWeight: 0.7, K: 3, Abstain: rag.AbstainOff, MaxTokens: 100},
 		About:   rag.About{Embedding: "words", Generation: func() int { return 7 }, Code: "v0"},
 	}}
 }
