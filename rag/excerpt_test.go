@@ -20,7 +20,7 @@ func TestATightBudgetKeepsTheSentencesThatBearOnTheQuestion(t *testing.T) {
 		passage("leave", 0, filler(90)+" "+carry+" "+filler(90)),
 		passage("dates", 0, filler(80)+" "+hours+" "+filler(80)),
 	}
-	b.model.limits.ContextBudget = 240 // both are 190 words and more
+	b.model.limits.ContextBudget = 200 // both are 180 words and more
 	a, err := b.Ask(t.Context(), ask("How much annual leave can I carry over?"), new(stream).emit)
 	require.NoError(t, err)
 	require.Len(t, a.Sources, 2)
@@ -58,7 +58,7 @@ func TestWhatCannotBeNarrowedIsGivenByRank(t *testing.T) {
 		passage("long", 0, "annual leave carry over "+strings.Repeat("leave ", 400)),
 		passage("other", 0, "annual leave "+strings.Repeat("bloom ", 400)),
 	}
-	b.model.limits.ContextBudget = 240
+	b.model.limits.ContextBudget = 200
 	a, err := b.Ask(t.Context(), ask("annual leave carry over"), new(stream).emit)
 	require.NoError(t, err)
 	require.Len(t, a.Sources, 1, "never nothing: the judge decided on the best passage")

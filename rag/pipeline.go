@@ -151,13 +151,16 @@ func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []
 // choose fits passages into the tokens that the first-token target allows.
 func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Answer) error {
 	limits := p.Generator.Limits()
-	a.Context.Limit, a.Context.Budget = limits.ContextTokens, limits.ContextBudget
-	frame, err := p.Generator.CountTokens(ctx, []string{framing(prompt(nil, q.Messages))})
+	empty := prompt(nil, q.Messages)
+	frame, err := p.Generator.CountTokens(ctx, []string{framing(empty[:1]), framing(empty[1:])})
 	if err != nil {
 		return err
 	}
-	budget := min(limits.ContextBudget, limits.ContextTokens-p.maxTokens(q)) - frame[0]
-	if room := limits.ContextTokens - p.maxTokens(q) - frame[0]; room < minPassage {
+	// The first message is the same for every question: the model server has read it already.
+	a.Context.Limit, a.Context.Budget = limits.ContextTokens, limits.ContextBudget+frame[0]
+	room := limits.ContextTokens - p.maxTokens(q) - frame[0] - frame[1]
+	budget := min(limits.ContextBudget-frame[1], room)
+	if room < minPassage {
 		return &Error{Code: CodeTooLong, Param: "messages", Message: "the question and the conversation leave no room for passages in the model's window; shorten them or ask for fewer max_tokens"}
 	}
 	sources, dropped, err := p.fit(ctx, a.Query, kept, max(budget, minPassage))
