@@ -63,7 +63,7 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	if opts.Environ == nil {
 		opts.Environ = os.Environ()
 	}
-	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics()}
+	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version)}
 	for _, step := range []func(context.Context) error{
 		a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildAPI,
 	} {

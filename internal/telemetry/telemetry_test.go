@@ -13,7 +13,7 @@ import (
 
 func TestMetricsAreServedWithUnits(t *testing.T) {
 	t.Parallel()
-	m := telemetry.NewMetrics()
+	m := telemetry.NewMetrics("1.2.3")
 	m.Request("GET", "/v1/models", 200, 3*time.Millisecond)
 	m.Answer("answered")
 	m.Stage("embed", time.Millisecond)
