@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,15 @@ const (
 	keyError  = "error"
 )
 
+// requestID is the key of the request's id in its context.
+type requestID struct{}
+
+// RequestID is the id of the request that ctx belongs to; empty outside of one.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestID{}).(string)
+	return id
+}
+
 // note keeps an error for the log line of the request.
 func note(c *gin.Context, err error) { c.Set(keyError, err) }
 
@@ -27,13 +37,14 @@ func (s *Server) record(c *gin.Context) {
 	began := s.Now()
 	id := s.NewID("req_")
 	c.Header("x-request-id", id)
+	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestID{}, id))
 	c.Next()
 	err, _ := c.Value(keyError).(error)
-	seen := Observation{Method: method(c.Request.Method), Route: c.FullPath(), Status: c.Writer.Status(), Code: rag.CodeOf(err), Took: s.Now().Sub(began)}
+	seen := Observation{ID: id, Method: method(c.Request.Method), Route: c.FullPath(), Status: c.Writer.Status(), Code: rag.CodeOf(err), Took: s.Now().Sub(began)}
 	if seen.Code == codeGone && !c.Writer.Written() {
 		seen.Status = httpErrors[codeGone].status
 	}
-	s.Observe(seen)
+	s.Observe(c.Request.Context(), seen)
 	attrs := []any{"request", id, "method", seen.Method, "route", seen.Route, "status", seen.Status,
 		"bytes", max(c.Writer.Size(), 0), "ms", seen.Took.Milliseconds()}
 	if key := caller(c).KeyID; key != "" {

@@ -31,12 +31,13 @@ type Deps struct {
 	Spec      []byte // docs/openapi.yaml as JSON
 	Log       *slog.Logger
 	Now       func() time.Time
-	NewID     func(prefix string) string // such as ans_…
-	Observe   func(Observation)
+	NewID     func(prefix string) string         // such as ans_…
+	Observe   func(context.Context, Observation) // with the request's context
 }
 
 // Observation is one request that was served, for the metrics.
 type Observation struct {
+	ID            string // req_…
 	Method, Route string // Route is the pattern, such as /v1/files/:id; empty when none matched
 	Status        int
 	Code          rag.Code // of an error, also of one inside a stream
@@ -106,7 +107,7 @@ func (d Deps) withDefaults() Deps {
 		}
 	}
 	if d.Observe == nil {
-		d.Observe = func(Observation) {}
+		d.Observe = func(context.Context, Observation) {}
 	}
 	return d
 }

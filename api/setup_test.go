@@ -91,7 +91,7 @@ func setup(t *testing.T, change ...func(*api.Deps, *api.Options)) *bundle {
 		Page:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html>") }),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "up 1\n") }),
 		Spec:    spec, Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now: func() time.Time { return clock }, Observe: func(o api.Observation) { b.seen <- o },
+		Now: func() time.Time { return clock }, Observe: func(_ context.Context, o api.Observation) { b.seen <- o },
 		NewID: func(prefix string) string { ids.Lock(); defer ids.Unlock(); n++; return fmt.Sprint(prefix, n) }}
 	o := api.Options{Version: "v1", MaxJSON: 256 << 10, MaxJSONDepth: 64, MaxQuery: 8 << 10, MaxTokens: 4096, MaxFile: 64 << 10, MaxFiles: 3,
 		Streams: 4, StreamsPerKey: 2, StreamIdle: time.Minute, StreamTotal: time.Minute, TempDir: t.TempDir()}

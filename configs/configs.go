@@ -39,6 +39,8 @@ type Config struct {
 	Search Search `koanf:"search"`
 	Answer Answer `koanf:"answer"`
 	Log    Log    `koanf:"log"`
+
+	Telemetry Telemetry `koanf:"telemetry"`
 }
 
 // Server is how the process listens and stops.
@@ -144,6 +146,13 @@ type Answer struct {
 type Log struct {
 	Level  string `koanf:"level"`
 	Format string `koanf:"format"`
+}
+
+// Telemetry says where traces go.
+type Telemetry struct {
+	OTLPEndpoint string  `koanf:"otlp_endpoint"`
+	SampleRatio  float64 `koanf:"sample_ratio"`
+	ServiceName  string  `koanf:"service_name"`
 }
 
 // Load reads the default, then file (when not empty), then GROUNDWORK_*
@@ -256,6 +265,8 @@ func (c Config) validate() error {
 		{oneOf(c.Answer.Abstain, "off", "balanced", "strict"), "answer.abstain must be off, balanced or strict"},
 		{oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level must be debug, info, warn or error"},
 		{oneOf(c.Log.Format, "text", "json"), "log.format must be text or json"},
+		{c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio must be 0 to 1"},
+		{c.Telemetry.ServiceName != "", "telemetry.service_name must not be empty"},
 	}
 	for _, check := range checks {
 		if !check.ok {

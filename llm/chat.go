@@ -39,6 +39,7 @@ type ChatOptions struct {
 	Threads          int           // of the model server; 0: one per core
 	Timeouts         Timeouts
 	Log              *slog.Logger     // default: discard
+	Propagate        Propagate        // nil: nothing
 	Now              func() time.Time // default: time.Now; for the age of measurements
 }
 
@@ -98,6 +99,7 @@ func NewChat(opts ChatOptions) (*Chat, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.propagate = opts.Propagate
 	c := &Chat{opts: opts, client: client, tokens: newTokenizer(client, opts.Model, shapeLlama, shapeVLLM)}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.publish(facts{window: opts.ContextTokens, quantisation: opts.Quantisation}, speed{})

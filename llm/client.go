@@ -35,6 +35,10 @@ const (
 	kindEmbed = "embedding"
 )
 
+// Propagate adds headers to a request that is about to be sent, such as the
+// trace that ctx belongs to.
+type Propagate func(ctx context.Context, h http.Header)
+
 // client is the connection to one model server.
 type client struct {
 	kind     string // for messages
@@ -44,6 +48,8 @@ type client struct {
 	apiKey   string
 	patience time.Duration // of a short call: everything but generating and embedding
 	http     *http.Client
+
+	propagate Propagate // nil: nothing
 }
 
 func newClient(kind, baseURL, apiKey string, patience time.Duration) (*client, error) {
@@ -76,6 +82,9 @@ func (c *client) close() { c.http.CloseIdleConnections() }
 // do sends a request, once more when the server refused or dropped the
 // connection before it answered. Anything but 200 is an error.
 func (c *client) do(req *http.Request) (*http.Response, error) {
+	if c.propagate != nil {
+		c.propagate(req.Context(), req.Header)
+	}
 	req.Header.Del("Authorization")
 	if c.apiKey != "" {
 		req.Header.Set("Authorization", "Bearer "+c.apiKey)

@@ -38,6 +38,7 @@ type EmbedOptions struct {
 	CachedQuery   int           // query vectors kept; default 256
 	Timeout       time.Duration // of one batch; default 1 min
 	QueryTimeout  time.Duration // of one query; default 15 s
+	Propagate     Propagate     // nil: nothing
 }
 
 func (o EmbedOptions) withDefaults() EmbedOptions {
@@ -79,6 +80,7 @@ func NewEmbedder(opts EmbedOptions) (*Embedder, error) {
 	if err != nil {
 		return nil, err
 	}
+	client.propagate = opts.Propagate
 	e := &Embedder{
 		opts: opts, client: client,
 		tokens:  newTokenizer(client, opts.Model, shapeCounts, shapeLlama, shapeVLLM),

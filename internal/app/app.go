@@ -49,6 +49,7 @@ type App struct {
 	models  *models
 	ingest  *ingest.Service
 	metrics *telemetry.Metrics
+	tracing *telemetry.Tracing // nil: off
 	api     *api.Server
 	http    *http.Server
 	stops   []func(context.Context) error // in the order of starting
@@ -65,7 +66,7 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	}
 	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version)}
 	for _, step := range []func(context.Context) error{
-		a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildAPI,
+		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildAPI,
 	} {
 		if err := step(ctx); err != nil {
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Server.ShutdownGrace)
@@ -94,12 +95,13 @@ func (a *App) openDir(context.Context) error {
 func (a *App) openLibrary(ctx context.Context) error {
 	library, err := sql.Open(ctx, sql.Options{
 		Path: libraryPath(a.cfg), Log: a.opts.Log, Keyless: func() bool { return true },
-		MaxQueue: a.cfg.Ingest.MaxQueue, MaxQueueTenant: a.cfg.Ingest.MaxQueueTenant,
+		MaxQueue: a.cfg.Ingest.MaxQueue, MaxQueueTenant: a.cfg.Ingest.MaxQueueTenant, Middleware: a.queueMiddleware(),
 	})
 	if err != nil {
 		return err
 	}
 	a.library = library
+	a.watchQueue()
 	a.onStop(func(context.Context) error { return library.Close() })
 	keys, err := library.HasKeys(ctx)
 	if err == nil && !keys && !loopback(a.cfg.Server.Listen) {
@@ -123,7 +125,7 @@ func (a *App) openFiles(context.Context) (err error) {
 }
 
 func (a *App) startModels(ctx context.Context) error {
-	m, err := startModels(ctx, a.cfg, a.opts.Environ, a.opts.Log)
+	m, err := startModels(ctx, a.cfg, a.opts, a.propagate())
 	if err != nil {
 		return err
 	}
@@ -175,6 +177,7 @@ func (a *App) startWorkers(ctx context.Context) error {
 		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log,
 		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
 	}
+	a.observeIngest(a.ingest)
 	if _, err := a.library.RequeueRunning(ctx); err != nil {
 		return err
 	}
@@ -234,11 +237,11 @@ func (a *App) buildAPI(context.Context) error {
 		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Code: a.opts.Version},
 	}
 	a.api = api.New(api.Deps{
-		Asker: observedAsker{pipeline, a.metrics, a.opts.Log}, Models: llm.NewModels(a.models.chat, a.models.embed),
-		Uploader: a.ingest, Documents: a.library, Contents: a.files, Stores: a.library,
+		Asker: a.observed(pipeline), Models: a.observedModels(llm.NewModels(a.models.chat, a.models.embed)),
+		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library,
 		Keys: localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
 		Log:     a.opts.Log,
-		Observe: func(o api.Observation) { a.metrics.Request(o.Method, o.Route, o.Status, o.Took) },
+		Observe: a.observeRequest,
 	}, api.Options{
 		PublicURL: a.cfg.Server.PublicURL, Version: a.opts.Version,
 		MaxJSON: int64(a.cfg.Server.MaxJSON), MaxJSONDepth: a.cfg.Server.MaxJSONDepth, MaxQuery: int(a.cfg.Server.MaxQuery),
@@ -247,7 +250,7 @@ func (a *App) buildAPI(context.Context) error {
 		StreamIdle: a.cfg.Server.StreamIdle, StreamTotal: a.cfg.Server.StreamTotal,
 	})
 	a.http = &http.Server{
-		Handler: a.api, ReadHeaderTimeout: a.cfg.Server.HeaderTimeout, MaxHeaderBytes: int(a.cfg.Server.MaxHeader),
+		Handler: a.observedHandler(a.api), ReadHeaderTimeout: a.cfg.Server.HeaderTimeout, MaxHeaderBytes: int(a.cfg.Server.MaxHeader),
 		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.opts.Log.Handler(), slog.LevelDebug),
 	}
 	return nil

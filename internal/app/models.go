@@ -40,14 +40,14 @@ func newEnv(cfg configs.Config, environ []string, progress func(string)) *runtim
 
 // startModels starts the local servers that the configuration asks for. It
 // returns at once; watch waits for them.
-func startModels(ctx context.Context, cfg configs.Config, environ []string, log *slog.Logger) (*models, error) {
+func startModels(ctx context.Context, cfg configs.Config, opts Options, propagate llm.Propagate) (*models, error) {
 	catalogue, err := Catalogue()
 	if err != nil {
 		return nil, err
 	}
 	m := &models{tried: make(chan struct{})}
-	l := launcher{cfg: cfg, catalogue: catalogue, log: log, launch: runtime.Launch{
-		Env: newEnv(cfg, environ, nil), Dir: cfg.LLM.ModelsDir, LogDir: filepath.Join(cfg.Server.DataDir, "logs"), Environ: environ,
+	l := launcher{cfg: cfg, catalogue: catalogue, log: opts.Log, propagate: propagate, launch: runtime.Launch{
+		Env: newEnv(cfg, opts.Environ, nil), Dir: cfg.LLM.ModelsDir, LogDir: filepath.Join(cfg.Server.DataDir, "logs"), Environ: opts.Environ,
 	}}
 	if err := errors.Join(l.startEmbed(ctx, m), l.startChat(ctx, m)); err != nil {
 		return nil, errors.Join(err, m.stop(context.WithoutCancel(ctx)))
@@ -60,6 +60,7 @@ type launcher struct {
 	catalogue runtime.Catalogue
 	launch    runtime.Launch
 	log       *slog.Logger
+	propagate llm.Propagate
 }
 
 func (l launcher) threads() int { return cmp.Or(l.cfg.LLM.Threads, goruntime.NumCPU()) }
@@ -71,7 +72,7 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 		ContextTokens: c.ContextTokens, MaxTokens: l.cfg.Answer.MaxTokens, Temperature: l.cfg.Answer.Temperature,
 		FirstTokenTarget: l.cfg.Answer.FirstTokenTarget, Threads: l.threads(),
 		MeasuredCache: filepath.Join(l.cfg.Server.DataDir, "measured.json"),
-		Timeouts:      llm.Timeouts{Idle: l.cfg.Server.StreamIdle, Total: l.cfg.Server.StreamTotal}, Log: l.log,
+		Timeouts:      llm.Timeouts{Idle: l.cfg.Server.StreamIdle, Total: l.cfg.Server.StreamTotal}, Log: l.log, Propagate: l.propagate,
 	}
 	if c.BaseURL == "" {
 		entry, err := l.catalogue.Find(c.Model)
@@ -96,7 +97,7 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 
 func (l launcher) startEmbed(ctx context.Context, m *models) error {
 	e := l.cfg.LLM.Embed
-	opts := llm.EmbedOptions{BaseURL: e.BaseURL, APIKey: e.APIKey.Reveal(), Model: e.Model, Dimensions: e.Dimensions, QueryPrefix: e.QueryPrefix}
+	opts := llm.EmbedOptions{BaseURL: e.BaseURL, APIKey: e.APIKey.Reveal(), Model: e.Model, Dimensions: e.Dimensions, QueryPrefix: e.QueryPrefix, Propagate: l.propagate}
 	entry, err := l.catalogue.Find(e.Model)
 	if err == nil {
 		opts.Dimensions, opts.QueryPrefix, opts.PassagePrefix = entry.Dimensions, entry.QueryPrefix, entry.PassagePrefix

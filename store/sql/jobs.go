@@ -31,6 +31,7 @@ func (s *Store) Work(ctx context.Context, workers *river.Workers, opt WorkOption
 	client, err := river.NewClient(riversqlite.New(s.writer), &river.Config{
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: opt.Workers}},
 		Workers:                     workers,
+		Middleware:                  s.opt.Middleware,
 		Logger:                      quiet(s.opt.Log),
 		PollOnly:                    true, // SQLite's listener polls as often, on the one connection that writes
 		FetchPollInterval:           poll,

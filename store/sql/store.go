@@ -19,19 +19,21 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // Options say where the data lies and what it may grow to.
 type Options struct {
-	Path           string           // of the database file; its folder is made
-	Now            func() time.Time // nil: time.Now
-	Log            *slog.Logger     // nil: discard
-	MaxQueue       int              // documents on their way before Accept refuses; 0: no limit
-	MaxQueueTenant int              // the same for one tenant
-	Readers        int              // connections for reading; 0: 4
-	SweepAfter     time.Duration    // until a job looks whether a deletion was completed; 0: 10 s
-	Keyless        func() bool      // whether callers without a key are let in while no key was made; nil: never
+	Path           string                 // of the database file; its folder is made
+	Now            func() time.Time       // nil: time.Now
+	Log            *slog.Logger           // nil: discard
+	MaxQueue       int                    // documents on their way before Accept refuses; 0: no limit
+	MaxQueueTenant int                    // the same for one tenant
+	Readers        int                    // connections for reading; 0: 4
+	Middleware     []rivertype.Middleware // of the queue, around inserting and working jobs
+	SweepAfter     time.Duration          // until a job looks whether a deletion was completed; 0: 10 s
+	Keyless        func() bool            // whether callers without a key are let in while no key was made; nil: never
 }
 
 // Store is the database.
@@ -77,7 +79,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.reader.SetMaxOpenConns(s.opt.Readers)
 	s.reader.SetMaxIdleConns(s.opt.Readers)
 	s.reader.SetConnMaxIdleTime(time.Minute)
-	s.jobs, err = river.NewClient(riversqlite.New(s.writer), &river.Config{Logger: quiet(s.opt.Log)})
+	s.jobs, err = river.NewClient(riversqlite.New(s.writer), &river.Config{Logger: quiet(s.opt.Log), Middleware: s.opt.Middleware})
 	return err
 }
 
