@@ -114,14 +114,15 @@ func (r refusal) tooLong() bool {
 		strings.Contains(text, "maximum context length") || strings.Contains(text, "context size")
 }
 
-// statusCause is a reply with a status other than 200.
+// statusCause is a reply with a status other than 200. What the server says
+// about it stays out of the cause, which ends in logs: servers quote requests.
 type statusCause struct {
-	Status     int
-	path, text string
+	Status int
+	path   string
 }
 
 func (s *statusCause) Error() string {
-	return fmt.Sprintf("status %d from %s: %s", s.Status, s.path, s.text)
+	return fmt.Sprintf("status %d from %s", s.Status, s.path)
 }
 
 // statusError is for a reply with a status other than 200; it reads a part of the body.
@@ -134,10 +135,12 @@ func (c *client) statusError(resp *http.Response) error {
 	if utf8.Valid(raw) {
 		_ = json.Unmarshal(raw, &body) // a foreign shape leaves it empty
 	}
-	cause := &statusCause{Status: resp.StatusCode, path: resp.Request.URL.Path, text: body.text()}
+	cause := &statusCause{Status: resp.StatusCode, path: resp.Request.URL.Path}
 	switch code := resp.StatusCode; {
 	case code == http.StatusBadRequest && body.tooLong():
 		return c.tooLong(body, cause)
+	case c.kind == kindEmbed && (code == http.StatusBadRequest || code == http.StatusUnprocessableEntity): // its text may quote a document
+		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request; look into its log.", c.kind)
 	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity:
 		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request (%s); change the request.", c.kind, body.text())
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"unicode/utf8"
 
@@ -155,9 +154,8 @@ func (c *client) broken(err error) error {
 func (c *client) reported(payload []byte) error {
 	var body refusal
 	_ = json.Unmarshal(payload, &body) // a foreign shape leaves it empty
-	cause := fmt.Errorf("%w: %s", errReported, body.text())
 	if body.tooLong() {
-		return c.tooLong(body, cause)
+		return c.tooLong(body, errReported)
 	}
-	return c.broken(cause)
+	return c.broken(errReported) // without its text, which may quote the request
 }

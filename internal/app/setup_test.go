@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -62,10 +63,16 @@ type server struct {
 // start runs a server until the end of the test.
 func start(t testing.TB, cfg configs.Config) *server {
 	t.Helper()
+	return startLogging(t, cfg, nil)
+}
+
+// startLogging is start with a log.
+func startLogging(t testing.TB, cfg configs.Config, log *slog.Logger) *server {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	listening, ended := make(chan string, 1), make(chan error, 1)
 	go func() {
-		ended <- app.Run(ctx, cfg, app.Options{Version: "test", OnListen: func(url string) { listening <- url }})
+		ended <- app.Run(ctx, cfg, app.Options{Version: "test", Log: log, OnListen: func(url string) { listening <- url }})
 	}()
 	s := &server{t: t}
 	select {

@@ -61,6 +61,8 @@ var only = map[string]string{
 	"github.com/qdrant/go-client":  "store/qdrant",
 	"github.com/kljensen/snowball": "rag/analyze",
 	"github.com/spf13/cobra":       "cmd/groundwork",
+	"github.com/prometheus/":       "internal/telemetry",
+	"go.opentelemetry.io/":         "internal/telemetry",
 }
 
 func TestImports(t *testing.T) {
@@ -126,7 +128,7 @@ func TestReadmeNamesRealThings(t *testing.T) {
 		require.DirExists(t, filepath.Join(root, m[1]), "the README's diagram names it")
 	}
 	keys := configs.Keys()
-	for _, m := range regexp.MustCompile("`((?:server|upload|parse|chunk|ingest|llm|search|answer|log)\\.[a-z_.]+)`").FindAllStringSubmatch(readme, -1) {
+	for _, m := range regexp.MustCompile("`((?:server|upload|parse|chunk|ingest|llm|search|answer|log|telemetry)\\.[a-z_.]+)`").FindAllStringSubmatch(readme, -1) {
 		require.True(t, slices.ContainsFunc(keys, func(k string) bool { return k == m[1] || strings.HasPrefix(k, m[1]+".") }), "the README names the key %s", m[1])
 	}
 }
