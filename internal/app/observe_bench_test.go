@@ -63,6 +63,10 @@ const benchText = "Employees get 12 days of annual leave."
 
 func (instant) EmbedQuery(context.Context, string) ([]float32, error) { return []float32{1, 0}, nil }
 
+func (instant) EmbedSentences(_ context.Context, texts []string) ([][]float32, error) {
+	return make([][]float32, len(texts)), nil
+}
+
 func (instant) Dense(context.Context, rag.Scope, []float32, int) ([]rag.Hit, error) {
 	return []rag.Hit{{ChunkID: "c", Score: 0.9}}, nil
 }

@@ -81,7 +81,7 @@ func (t tracedAsker) Search(ctx context.Context, scope rag.Scope, query string, 
 	return ranked, err
 }
 
-// tracedQueries makes spans of embedded queries.
+// tracedQueries makes spans of what a question lets embed.
 type tracedQueries struct {
 	rag.Embedder
 	tracing    *telemetry.Tracing
@@ -95,6 +95,14 @@ func (t tracedQueries) EmbedQuery(ctx context.Context, text string) ([]float32, 
 	vector, err := t.Embedder.EmbedQuery(ctx, text)
 	span.End(string(rag.CodeOf(err)))
 	return vector, err
+}
+
+// EmbedSentences implements rag.Embedder.
+func (t tracedQueries) EmbedSentences(ctx context.Context, texts []string) ([][]float32, error) {
+	ctx, span := t.tracing.Embedding(ctx, t.model, len(texts), t.dimensions)
+	vectors, err := t.Embedder.EmbedSentences(ctx, texts)
+	span.End(string(rag.CodeOf(err)))
+	return vectors, err
 }
 
 // tracedGenerator makes spans of generations.
