@@ -1,10 +1,12 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +26,7 @@ type Timeouts struct {
 
 // ChatOptions says where the chat model is and what is expected of it.
 type ChatOptions struct {
-	BaseURL          string        // http://host:port/v1
+	BaseURLs         []string      // http://host:port/v1; several servers of one model share the load
 	APIKey           string        // empty: none is sent
 	Model            string        // its name at the server
 	Name             string        // its name for callers; empty: Model
@@ -38,6 +40,7 @@ type ChatOptions struct {
 	Machine          string        // where the model server runs; empty: this machine
 	Threads          int           // of the model server; 0: one per core
 	Timeouts         Timeouts
+	Pool             PoolOptions
 	Log              *slog.Logger     // default: discard
 	Propagate        Propagate        // nil: nothing
 	Now              func() time.Time // default: time.Now; for the age of measurements
@@ -76,12 +79,14 @@ func (o ChatOptions) withDefaults() ChatOptions {
 // Chat is a chat model behind a server. It is safe for concurrent use.
 type Chat struct {
 	opts   ChatOptions
-	client *client
-	tokens *tokenizer
+	pool   *pool
 	limits atomic.Pointer[rag.Limits]
-	facts  atomic.Pointer[facts]
-	llama  atomic.Bool // the server is llama.cpp's: it knows cache_prompt
 	active atomic.Int64
+
+	mu     sync.Mutex
+	speeds map[string]speed // measured, by fingerprint
+
+	publishing sync.Mutex // so that the newest figures stay
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -95,14 +100,18 @@ func NewChat(opts ChatOptions) (*Chat, error) {
 	if opts.Model == "" {
 		return nil, errors.New("llm.chat.model must name the model")
 	}
-	client, err := newClient(kindChat, opts.BaseURL, opts.APIKey, opts.Timeouts.FirstToken)
+	p, err := newPool(kindChat, opts.BaseURLs, opts.APIKey, opts.Timeouts.FirstToken, opts.Pool)
 	if err != nil {
 		return nil, err
 	}
-	client.propagate = opts.Propagate
-	c := &Chat{opts: opts, client: client, tokens: newTokenizer(client, opts.Model, shapeLlama, shapeVLLM)}
+	for _, s := range p.servers {
+		s.propagate = opts.Propagate
+		s.tokens = newTokenizer(s.client, opts.Model, shapeLlama, shapeVLLM)
+	}
+	c := &Chat{opts: opts, pool: p, speeds: map[string]speed{}}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	c.publish(facts{window: opts.ContextTokens, quantisation: opts.Quantisation}, speed{})
+	p.check = c.examine
+	c.publish()
 	return c, nil
 }
 
@@ -110,7 +119,7 @@ func NewChat(opts ChatOptions) (*Chat, error) {
 func (c *Chat) Close() {
 	c.cancel(errClosed)
 	c.work.Wait()
-	c.client.close()
+	c.pool.close()
 }
 
 // Name is the model's name for callers.
@@ -122,22 +131,42 @@ func (c *Chat) Limits() rag.Limits { return *c.limits.Load() }
 // CountTokens implements rag.Generator: with the server's own tokenizer where
 // it has one, else a careful estimate (Health says which).
 func (c *Chat) CountTokens(ctx context.Context, texts []string) ([]int, error) {
-	return c.tokens.count(ctx, texts)
+	return c.pool.count(ctx, texts)
 }
 
 // Generate implements rag.Generator.
 func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta string) error) (rag.Usage, error) {
 	c.active.Add(1)
 	defer c.active.Add(-1)
-	done, err := c.generate(ctx, p, nil, emit)
+	d := demand{caller: p.Caller, prefix: cmp.Or(p.Prefix, opening(p.Messages))}
+	done, err := c.generate(ctx, request{prompt: p, send: c.pool.sender(d)}, emit)
 	if err == nil {
-		c.learn(done.timings)
+		c.learn(done)
 	}
 	return done.usage, err
 }
 
-// generate runs one reply; fields are added to the request's body.
-func (c *Chat) generate(ctx context.Context, p rag.Prompt, fields map[string]any, emit func(string) error) (outcome, error) {
+// opening is what a conversation starts with: its later turns start alike.
+func opening(messages []rag.Message) string {
+	var b strings.Builder
+	for _, m := range messages {
+		b.WriteString(m.Role + "\n" + m.Content + "\n")
+		if m.Role == "user" {
+			break
+		}
+	}
+	return b.String()
+}
+
+// request is one generation: its fields are added to the body.
+type request struct {
+	prompt rag.Prompt
+	fields map[string]any
+	send   sender
+}
+
+// generate runs one reply.
+func (c *Chat) generate(ctx context.Context, r request, emit func(string) error) (outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stopClosing := context.AfterFunc(c.ctx, func() { cancel(errClosed) }) //nolint:contextcheck // the client's own life, beside the caller's
@@ -146,16 +175,17 @@ func (c *Chat) generate(ctx context.Context, p rag.Prompt, fields map[string]any
 	defer total.Stop()
 
 	x := &exchange{
-		client:   c.client,
-		fields:   c.fields(p.Sampling, fields),
-		patience: newPatience(cancel, c.firstToken(p), c.opts.Timeouts.Idle),
+		words:    c.pool.speaker,
+		send:     r.send,
+		fields:   c.fields(r.prompt.Sampling, r.fields),
+		patience: newPatience(cancel, c.firstToken(r.prompt), c.opts.Timeouts.Idle),
 	}
 	model, err := c.langchain(x)
 	if err != nil {
 		return outcome{}, fmt.Errorf("set up the chat client: %w", err)
 	}
 	var emitErr error
-	resp, err := model.GenerateContent(ctx, messages(p.Messages), llms.WithStreamingFunc(func(_ context.Context, chunk []byte) error {
+	resp, err := model.GenerateContent(ctx, messages(r.prompt.Messages), llms.WithStreamingFunc(func(_ context.Context, chunk []byte) error {
 		if len(chunk) == 0 {
 			return nil
 		}
@@ -172,7 +202,7 @@ func (c *Chat) generate(ctx context.Context, p rag.Prompt, fields map[string]any
 		return outcome{}, broken
 	}
 	if err != nil {
-		return outcome{}, c.client.nonsense(err)
+		return outcome{}, c.pool.nonsense(err)
 	}
 	done.usage.PromptTokens = count(resp, "PromptTokens")
 	done.usage.CachedTokens = count(resp, "PromptCachedTokens")
@@ -180,13 +210,17 @@ func (c *Chat) generate(ctx context.Context, p rag.Prompt, fields map[string]any
 	return done, nil
 }
 
+// anyServer is where langchaingo believes the model is; the pool puts the
+// address of one of the servers in its place.
+const anyServer = "http://any.invalid/v1"
+
 // langchain makes a model whose requests go through x. Every option is set, so
 // that no OPENAI_ variable of the environment has a say.
 func (c *Chat) langchain(x *exchange) (*openai.LLM, error) {
 	return openai.New(
-		openai.WithToken("none"), // must not be empty; client.do sets the real one
+		openai.WithToken("none"), // must not be empty; client.send sets the real one
 		openai.WithModel(c.opts.Model),
-		openai.WithBaseURL(c.client.base),
+		openai.WithBaseURL(anyServer),
 		openai.WithOrganization(""),
 		openai.WithHTTPClient(x),
 	)

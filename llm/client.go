@@ -41,10 +41,10 @@ type Propagate func(ctx context.Context, h http.Header)
 
 // client is the connection to one model server.
 type client struct {
-	kind     string // for messages
-	key      string // name of the configuration section: for messages
-	base     string // …/v1
-	root     string // base without /v1
+	speaker
+	address  *url.URL // …/v1
+	base     string   // address as text
+	root     string   // base without /v1
 	apiKey   string
 	patience time.Duration // of a short call: everything but generating and embedding
 	http     *http.Client
@@ -52,22 +52,21 @@ type client struct {
 	propagate Propagate // nil: nothing
 }
 
-func newClient(kind, baseURL, apiKey string, patience time.Duration) (*client, error) {
-	section := map[string]string{kindChat: "llm.chat", kindEmbed: "llm.embed"}[kind]
+func newClient(words speaker, baseURL, apiKey string, patience time.Duration) (*client, error) {
 	u, err := url.Parse(strings.TrimRight(baseURL, "/"))
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("%s.base_url: %q is no address such as http://127.0.0.1:8000/v1", section, baseURL)
+		return nil, fmt.Errorf("%s.base_url: %q is no address such as http://127.0.0.1:8000/v1", words.key, baseURL)
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
-		MaxIdleConnsPerHost: 16,
+		MaxIdleConnsPerHost: 64,
 		IdleConnTimeout:     idleConn,
 		DisableCompression:  true,
 	}
 	return &client{
-		kind: kind, key: section, base: u.String(), root: strings.TrimSuffix(u.String(), "/v1"), apiKey: apiKey,
+		speaker: words, address: u, base: u.String(), root: strings.TrimSuffix(u.String(), "/v1"), apiKey: apiKey,
 		patience: patience,
 		http: &http.Client{
 			Transport: transport,
@@ -79,9 +78,8 @@ func newClient(kind, baseURL, apiKey string, patience time.Duration) (*client, e
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// do sends a request, once more when the server refused or dropped the
-// connection before it answered. Anything but 200 is an error.
-func (c *client) do(req *http.Request) (*http.Response, error) {
+// send sends a request once. Anything but 200 is an error.
+func (c *client) send(req *http.Request) (*http.Response, error) {
 	if c.propagate != nil {
 		c.propagate(req.Context(), req.Header)
 	}
@@ -90,11 +88,6 @@ func (c *client) do(req *http.Request) (*http.Response, error) {
 		req.Header.Set("Authorization", "Bearer "+c.apiKey)
 	}
 	resp, err := c.http.Do(req)
-	if err != nil && closedDoor(err) && req.Context().Err() == nil {
-		if resp, err = c.again(req); err != nil {
-			err = fmt.Errorf("second try: %w", err)
-		}
-	}
 	if err != nil {
 		return nil, c.transportError(req.Context(), err)
 	}
@@ -105,22 +98,44 @@ func (c *client) do(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (c *client) again(req *http.Request) (*http.Response, error) {
-	pause := time.NewTimer(retryPause)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-	case <-req.Context().Done():
-		return nil, req.Context().Err()
+// do sends a request, once more when the server refused or dropped the
+// connection before it answered.
+func (c *client) do(req *http.Request) (*http.Response, error) {
+	resp, err := c.send(req)
+	if err == nil || !closedDoor(err) || !pause(req.Context(), retryPause) {
+		return resp, err
 	}
 	if req.GetBody != nil {
-		body, err := req.GetBody()
-		if err != nil {
+		if req.Body, err = req.GetBody(); err != nil {
 			return nil, err
 		}
-		req.Body = body
 	}
-	return c.http.Do(req)
+	return c.send(req)
+}
+
+// at is req, addressed to this server. Its path starts with /v1 and its body can be read again.
+func (c *client) at(req *http.Request) (*http.Request, error) {
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, fmt.Errorf("read the request again: %w", err)
+	}
+	u := *c.address
+	u.Path += strings.TrimPrefix(req.URL.Path, "/v1")
+	out := req.Clone(req.Context())
+	out.URL, out.Host, out.Body = &u, u.Host, body
+	return out, nil
+}
+
+// pause waits; false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // closedDoor: nothing of an answer has been seen, so a repetition is harmless.

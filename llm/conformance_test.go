@@ -43,7 +43,7 @@ func TestRealChat(t *testing.T) {
 	if name == "" {
 		name = "default"
 	}
-	chat, err := llm.NewChat(llm.ChatOptions{BaseURL: base, Model: name, Timeouts: llm.Timeouts{FirstToken: 2 * time.Minute}})
+	chat, err := llm.NewChat(llm.ChatOptions{BaseURLs: []string{base}, Model: name, Timeouts: llm.Timeouts{FirstToken: 2 * time.Minute}})
 	require.NoError(t, err)
 	defer chat.Close()
 	chatSuite(t, chat, true)
@@ -57,7 +57,7 @@ func TestRealEmbedder(t *testing.T) {
 		name = "bge-small-en-v1.5"
 	}
 	embed, err := llm.NewEmbedder(llm.EmbedOptions{
-		BaseURL: base, Model: name, APIKey: os.Getenv("GROUNDWORK_EMBED_KEY"),
+		BaseURLs: []string{base}, Model: name, APIKey: os.Getenv("GROUNDWORK_EMBED_KEY"),
 		QueryPrefix: "Represent this sentence for searching relevant passages: ",
 	})
 	require.NoError(t, err)

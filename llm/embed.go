@@ -27,7 +27,7 @@ const (
 
 // EmbedOptions says where the embedding model is and what its vectors are like.
 type EmbedOptions struct {
-	BaseURL       string        // http://host:port/v1
+	BaseURLs      []string      // http://host:port/v1; several servers of one model share the load
 	APIKey        string        // empty: none is sent
 	Model         string        // its name at the server
 	Name          string        // its name for callers; empty: Model
@@ -39,6 +39,7 @@ type EmbedOptions struct {
 	Timeout       time.Duration // of one batch; default 1 min
 	QueryTimeout  time.Duration // of one query; default 15 s
 	Propagate     Propagate     // nil: nothing
+	Pool          PoolOptions   // defaults here: 32 at once on each server, 1024 waiting for as long as Timeout
 }
 
 func (o EmbedOptions) withDefaults() EmbedOptions {
@@ -57,14 +58,15 @@ func (o EmbedOptions) withDefaults() EmbedOptions {
 	if o.QueryTimeout <= 0 {
 		o.QueryTimeout = 15 * time.Second
 	}
+	o.Pool.Parallel, o.Pool.Waiting = cmp.Or(o.Pool.Parallel, 32), cmp.Or(o.Pool.Waiting, 1024)
+	o.Pool.MaxWait = cmp.Or(o.Pool.MaxWait, o.Timeout)
 	return o
 }
 
 // Embedder is an embedding model behind a server. It is safe for concurrent use.
 type Embedder struct {
 	opts       EmbedOptions
-	client     *client
-	tokens     *tokenizer
+	pool       *pool
 	queries    *vectorCache
 	sentences  *vectorCache
 	dimensions atomic.Int64 // 0 until known
@@ -76,22 +78,22 @@ func NewEmbedder(opts EmbedOptions) (*Embedder, error) {
 	if opts.Model == "" {
 		return nil, errors.New("llm.embed.model must name the model")
 	}
-	client, err := newClient(kindEmbed, opts.BaseURL, opts.APIKey, opts.Timeout)
+	p, err := newPool(kindEmbed, opts.BaseURLs, opts.APIKey, opts.Timeout, opts.Pool)
 	if err != nil {
 		return nil, err
 	}
-	client.propagate = opts.Propagate
-	e := &Embedder{
-		opts: opts, client: client,
-		tokens:  newTokenizer(client, opts.Model, shapeCounts, shapeLlama, shapeVLLM),
-		queries: newVectorCache(opts.CachedQuery), sentences: newVectorCache(cachedSentences),
+	for _, s := range p.servers {
+		s.propagate = opts.Propagate
+		s.tokens = newTokenizer(s.client, opts.Model, shapeCounts, shapeLlama, shapeVLLM)
 	}
+	e := &Embedder{opts: opts, pool: p, queries: newVectorCache(opts.CachedQuery), sentences: newVectorCache(cachedSentences)}
 	e.dimensions.Store(int64(opts.Dimensions))
+	p.check = e.examine
 	return e, nil
 }
 
-// Close closes connections.
-func (e *Embedder) Close() { e.client.close() }
+// Close turns away what waits and closes connections.
+func (e *Embedder) Close() { e.pool.close() }
 
 // Name is the model's name for callers.
 func (e *Embedder) Name() string { return e.opts.Name }
@@ -104,7 +106,7 @@ func (e *Embedder) EmbedQuery(ctx context.Context, text string) ([]float32, erro
 	if v, ok := e.queries.get(text); ok {
 		return v, nil
 	}
-	out, err := e.embed(ctx, []string{e.opts.QueryPrefix + text}, e.opts.QueryTimeout, http.Header{priorityHeader: {priorityQuestion}})
+	out, err := e.embed(ctx, []string{e.opts.QueryPrefix + text}, e.opts.QueryTimeout, true)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +128,7 @@ func (e *Embedder) EmbedPassages(ctx context.Context, texts []string) ([][]float
 		for i, place := range places {
 			batch[i] = e.opts.PassagePrefix + texts[place]
 		}
-		vectors, err := e.embed(ctx, batch, e.opts.Timeout, nil)
+		vectors, err := e.embed(ctx, batch, e.opts.Timeout, false)
 		if err != nil {
 			return nil, err
 		}
@@ -139,19 +141,27 @@ func (e *Embedder) EmbedPassages(ctx context.Context, texts []string) ([][]float
 
 // CountTokens implements ingest.Embedder.
 func (e *Embedder) CountTokens(ctx context.Context, texts []string) ([]int, error) {
-	return e.tokens.count(ctx, texts)
+	return e.pool.count(ctx, texts)
 }
 
-// embed runs one request and checks what comes back.
-func (e *Embedder) embed(ctx context.Context, texts []string, timeout time.Duration, header http.Header) ([][]float32, error) {
+// embed runs one request and checks what comes back. What is urgent passes the rest.
+func (e *Embedder) embed(ctx context.Context, texts []string, timeout time.Duration, urgent bool) ([][]float32, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errTotal)
 	defer cancel()
-	x := &vectorExchange{client: e.client, header: header, want: len(texts)}
+	d := demand{urgent: urgent, whole: true}
+	return e.vectors(ctx, texts, urgent, func(req *http.Request) (*http.Response, error) {
+		resp, _, err := e.pool.do(req, d)
+		return resp, err
+	})
+}
+
+func (e *Embedder) vectors(ctx context.Context, texts []string, urgent bool, send func(*http.Request) (*http.Response, error)) ([][]float32, error) {
+	x := &vectorExchange{words: e.pool.speaker, send: send, urgent: urgent, want: len(texts)}
 	model, err := openai.New(
-		openai.WithToken("none"), // must not be empty; client.do sets the real one
+		openai.WithToken("none"), // must not be empty; client.send sets the real one
 		openai.WithEmbeddingModel(e.opts.Model),
 		openai.WithModel(e.opts.Model),
-		openai.WithBaseURL(e.client.base),
+		openai.WithBaseURL(anyServer),
 		openai.WithOrganization(""),
 		openai.WithHTTPClient(x),
 	)
@@ -167,32 +177,33 @@ func (e *Embedder) embed(ctx context.Context, texts []string, timeout time.Durat
 		return nil, x.err
 	}
 	if err != nil {
-		return nil, e.client.badVectors(err)
+		return nil, e.pool.badVectors(err)
 	}
 	return vectors, e.check(vectors)
 }
 
 // vectorExchange is one request for vectors; langchaingo sends it through it.
 type vectorExchange struct {
-	client *client
-	header http.Header
+	words  speaker
+	send   func(*http.Request) (*http.Response, error)
+	urgent bool
 	want   int
 	err    error // langchaingo hides the cause
 }
 
 // Do implements langchaingo's Doer.
 func (x *vectorExchange) Do(req *http.Request) (*http.Response, error) {
-	for name, values := range x.header {
-		req.Header[name] = values
+	if x.urgent {
+		req.Header.Set(priorityHeader, priorityQuestion)
 	}
-	resp, err := x.client.do(req)
+	resp, err := x.send(req)
 	if err == nil {
 		defer resp.Body.Close()
 		var raw []byte
 		if raw, err = readAll(resp.Body); err != nil {
-			err = x.client.transportError(req.Context(), err)
+			err = x.words.transportError(req.Context(), err)
 		} else if raw, err = inOrder(raw, x.want); err != nil {
-			err = x.client.badVectors(err)
+			err = x.words.badVectors(err)
 		} else {
 			resp.Body = io.NopCloser(bytes.NewReader(raw))
 		}

@@ -35,7 +35,17 @@ var (
 	errReported  = errors.New("the model server reported an error in its stream")
 )
 
-func (c *client) fail(code rag.Code, err error, format string, args ...any) *rag.Error {
+// speaker words errors about one kind of model server.
+type speaker struct {
+	kind string // for messages
+	key  string // name of the configuration section: for messages
+}
+
+func newSpeaker(kind string) speaker {
+	return speaker{kind: kind, key: map[string]string{kindChat: "llm.chat", kindEmbed: "llm.embed"}[kind]}
+}
+
+func (c speaker) fail(code rag.Code, err error, format string, args ...any) *rag.Error {
 	e := &rag.Error{Code: code, Message: fmt.Sprintf(format, args...), Err: err}
 	if code == rag.CodeBusy || code == rag.CodeUnavailable {
 		e.RetryAfter = retryAfter
@@ -45,7 +55,7 @@ func (c *client) fail(code rag.Code, err error, format string, args ...any) *rag
 
 // transportError is for a request that got no reply, or not all of it. What
 // the caller did (hung up, ran out of time) is not the server's fault.
-func (c *client) transportError(ctx context.Context, err error) error {
+func (c speaker) transportError(ctx context.Context, err error) error {
 	var known *rag.Error
 	if errors.As(err, &known) {
 		return err
@@ -66,7 +76,7 @@ func (c *client) transportError(ctx context.Context, err error) error {
 }
 
 // gaveUp turns the reason for which a request was cancelled into an error.
-func (c *client) gaveUp(cause error) error {
+func (c speaker) gaveUp(cause error) error {
 	switch {
 	case errors.Is(cause, errFirstToken):
 		return c.fail(rag.CodeTimeout, cause, "The %s model server sent nothing in time; try again later, ask a shorter question or use a smaller model.", c.kind)
@@ -81,7 +91,7 @@ func (c *client) gaveUp(cause error) error {
 }
 
 // nonsense is for a reply that came and makes no sense.
-func (c *client) nonsense(err error) error {
+func (c speaker) nonsense(err error) error {
 	return c.fail(rag.CodeUnavailable, err, "The %s model server does not speak OpenAI's protocol as expected; check %s.base_url and the server's log.", c.kind, c.key)
 }
 
@@ -126,7 +136,7 @@ func (s *statusCause) Error() string {
 }
 
 // statusError is for a reply with a status other than 200; it reads a part of the body.
-func (c *client) statusError(resp *http.Response) error {
+func (c speaker) statusError(resp *http.Response) error {
 	raw, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
 		raw = nil // the status says enough
@@ -161,7 +171,7 @@ func (c *client) statusError(resp *http.Response) error {
 	return c.fail(rag.CodeUnavailable, cause, "The %s model server failed; try again, and look into its log.", c.kind)
 }
 
-func (c *client) tooLong(body refusal, cause error) error {
+func (c speaker) tooLong(body refusal, cause error) error {
 	if body.Error.Window == 0 {
 		return c.fail(rag.CodeTooLong, cause, "The prompt does not fit into the model's window; shorten the question or the conversation.")
 	}

@@ -16,16 +16,23 @@ import (
 // adds what langchaingo lacks, watches the stream, and keeps what langchaingo
 // drops: the true cause of an error, timings, how the reply ended.
 type exchange struct {
-	client   *client
+	words    speaker
+	send     sender
 	fields   map[string]any
 	patience *patience
 
-	mu      sync.Mutex // langchaingo reads the stream in a goroutine of its own
-	err     error
-	ended   bool // [DONE] was seen
-	finish  string
-	timings timings
+	mu       sync.Mutex // langchaingo reads the stream in a goroutine of its own
+	server   *server    // the one that answered
+	err      error
+	ended    bool // [DONE] was seen
+	finish   string
+	timings  timings
+	logprobs bool // the stream held log-probabilities
 }
+
+// sender brings a request to a model server. The reply's body holds the
+// beginning of the answer when it comes; the wait for it is p's.
+type sender func(req *http.Request, p *patience) (*http.Response, *server, error)
 
 // timings are llama.cpp's own measurements.
 type timings struct {
@@ -37,8 +44,10 @@ type timings struct {
 
 // outcome is a reply that ended properly.
 type outcome struct {
-	usage   rag.Usage
-	timings timings
+	usage    rag.Usage
+	timings  timings
+	server   *server
+	logprobs bool
 }
 
 // Do implements langchaingo's Doer.
@@ -46,12 +55,13 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	if err := rewrite(req, x.fields); err != nil {
 		return nil, x.fail(err)
 	}
-	stop := x.patience.start()
-	resp, err := x.client.do(req)
-	stop()
+	resp, s, err := x.send(req, x.patience)
 	if err != nil {
 		return nil, x.fail(err)
 	}
+	x.mu.Lock()
+	x.server = s
+	x.mu.Unlock()
 	resp.Body = newStream(x, req.Context(), resp.Body)
 	return resp, nil
 }
@@ -104,9 +114,9 @@ func (x *exchange) outcome(ctx context.Context) (outcome, error) {
 	case x.err != nil:
 		return outcome{}, x.err
 	case x.ended && x.finish != "":
-		return outcome{usage: rag.Usage{FinishReason: x.finish}, timings: x.timings}, nil
+		return outcome{usage: rag.Usage{FinishReason: x.finish}, timings: x.timings, server: x.server, logprobs: x.logprobs}, nil
 	case ctx.Err() != nil:
-		return outcome{}, x.client.gaveUp(context.Cause(ctx))
+		return outcome{}, x.words.gaveUp(context.Cause(ctx))
 	}
-	return outcome{}, x.client.broken(errCut)
+	return outcome{}, x.words.broken(errCut)
 }

@@ -1,63 +1,73 @@
 package llm
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 )
 
+// The kinds of servers that are told apart.
+const (
+	serverLlama  = "llama.cpp"
+	serverVLLM   = "vllm"
+	serverOllama = "ollama"
+	serverOther  = "other"
+)
+
 // facts are what a chat server says about itself.
 type facts struct {
-	window       int // tokens, prompt and reply together, of one slot
+	kind         string // one of the server kinds
+	window       int    // tokens, prompt and reply together, of one slot
 	quantisation string
-	slots        int // 0: unknown
+	slots        int // requests at once; 0: unknown
 	models       []string
-	llama        bool // llama.cpp's server
+	weights      string // what the server tells of the weights, to compare servers by; empty: nothing
+	lora         bool   // adapters can be chosen for each request
+	logprobs     bool   // log-probabilities come when they are asked for
 }
 
 // ollamaWindow is what Ollama gives a model that names no num_ctx. It cuts
 // longer prompts without a word, so nothing larger may be assumed.
 const ollamaWindow = 4096
 
-// ask finds out what the server is and has. Only an unreachable server is an
+// ask finds out what a server is and has. Only an unreachable server is an
 // error; what it does not tell comes from the options.
-func (c *Chat) ask(ctx context.Context) (facts, error) {
-	f := facts{}
-	window, err := c.askModels(ctx, &f)
+func (c *Chat) ask(ctx context.Context, s *server) (facts, error) {
+	f := facts{kind: serverOther}
+	window, err := c.askModels(ctx, s, &f)
 	if err != nil {
 		return f, err
 	}
-	for _, source := range []func(context.Context, *facts) error{c.askProps, c.askOllama} {
-		if f.window > 0 {
-			break
-		}
-		if err := source(ctx, &f); err != nil && !unsupported(err) {
+	for _, source := range []func(context.Context, *server, *facts) error{c.askProps, c.askOllama, c.askLora} {
+		if err := source(ctx, s, &f); err != nil && !unsupported(err) {
 			return f, err
 		}
 	}
-	if f.window == 0 {
-		f.window = window
-	}
-	if f.window == 0 {
-		f.window = c.opts.ContextTokens
-	}
-	if c.opts.Quantisation != "" {
-		f.quantisation = c.opts.Quantisation
-	}
+	f.window = cmp.Or(f.window, window, c.opts.ContextTokens)
+	f.quantisation = cmp.Or(c.opts.Quantisation, f.quantisation)
 	return f, nil
 }
 
 // askModels lists the models; vLLM and others tell a window there.
-func (c *Chat) askModels(ctx context.Context, f *facts) (window int, err error) {
+func (c *Chat) askModels(ctx context.Context, s *server, f *facts) (window int, err error) {
 	var list modelList
-	if err := c.client.call(ctx, c.client.base+"/models", nil, &list); err != nil {
+	if err := s.call(ctx, s.base+"/models", nil, &list); err != nil {
 		return 0, err
 	}
 	for _, m := range list.Data {
 		f.models = append(f.models, m.ID)
+		f.lora = f.lora || m.Parent != "" // vLLM lists adapters with the model they belong to
+		if m.Owner == serverVLLM {
+			f.kind = serverVLLM
+		}
 		if m.ID == c.opts.Model || len(list.Data) == 1 {
 			window = max(m.MaxModelLen, m.Meta.Window)
+			if m.Meta.Parameters > 0 {
+				f.weights = fmt.Sprintf("%d parameters, vocabulary of %d", m.Meta.Parameters, m.Meta.Vocabulary)
+			}
 		}
 	}
 	return window, nil
@@ -67,15 +77,22 @@ func (c *Chat) askModels(ctx context.Context, f *facts) (window int, err error) 
 type modelList struct {
 	Data []struct {
 		ID          string `json:"id"`
+		Owner       string `json:"owned_by"`
+		Parent      string `json:"parent"`
 		MaxModelLen int    `json:"max_model_len"`
 		Meta        struct {
-			Window int `json:"n_ctx"`
+			Window     int   `json:"n_ctx"`
+			Parameters int64 `json:"n_params"`
+			Vocabulary int   `json:"n_vocab"`
 		} `json:"meta"`
 	} `json:"data"`
 }
 
 // askProps asks llama.cpp.
-func (c *Chat) askProps(ctx context.Context, f *facts) error {
+func (c *Chat) askProps(ctx context.Context, s *server, f *facts) error {
+	if f.kind != serverOther {
+		return nil
+	}
 	var props struct {
 		Settings struct {
 			Window int `json:"n_ctx"`
@@ -83,18 +100,36 @@ func (c *Chat) askProps(ctx context.Context, f *facts) error {
 		Slots int    `json:"total_slots"`
 		Ftype string `json:"model_ftype"`
 	}
-	if err := c.client.call(ctx, c.client.root+"/props", nil, &props); err != nil {
+	if err := s.call(ctx, s.root+"/props", nil, &props); err != nil {
 		return err
 	}
-	f.window, f.slots, f.quantisation = props.Settings.Window, props.Slots, shortQuantisation(props.Ftype)
-	f.llama = f.window > 0
+	if props.Settings.Window > 0 {
+		f.kind = serverLlama
+		f.window, f.slots, f.quantisation = props.Settings.Window, props.Slots, shortQuantisation(props.Ftype)
+	}
+	return nil
+}
+
+// askLora asks llama.cpp which adapters it was started with; it takes no others later.
+func (c *Chat) askLora(ctx context.Context, s *server, f *facts) error {
+	if f.kind != serverLlama {
+		return nil
+	}
+	var adapters []any
+	if err := s.call(ctx, s.root+"/lora-adapters", nil, &adapters); err != nil {
+		return err
+	}
+	f.lora = len(adapters) > 0
 	return nil
 }
 
 var numCtx = regexp.MustCompile(`(?m)^num_ctx\s+(\d+)`)
 
 // askOllama asks Ollama.
-func (c *Chat) askOllama(ctx context.Context, f *facts) error {
+func (c *Chat) askOllama(ctx context.Context, s *server, f *facts) error {
+	if f.kind != serverOther {
+		return nil
+	}
 	var show struct {
 		Parameters string         `json:"parameters"`
 		Info       map[string]any `json:"model_info"`
@@ -102,10 +137,10 @@ func (c *Chat) askOllama(ctx context.Context, f *facts) error {
 			Quantisation string `json:"quantization_level"`
 		} `json:"details"`
 	}
-	if err := c.client.call(ctx, c.client.root+"/api/show", map[string]string{"model": c.opts.Model}, &show); err != nil {
+	if err := s.call(ctx, s.root+"/api/show", map[string]string{"model": c.opts.Model}, &show); err != nil {
 		return err
 	}
-	f.quantisation = show.Details.Quantisation
+	f.kind, f.quantisation = serverOllama, show.Details.Quantisation
 	if m := numCtx.FindStringSubmatch(show.Parameters); m != nil {
 		f.window, _ = strconv.Atoi(m[1]) // digits; too many of them leave the largest int
 		return nil

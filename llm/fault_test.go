@@ -221,7 +221,7 @@ func TestPingsDoNotRenewPatience(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	chat, err := llm.NewChat(llm.ChatOptions{BaseURL: server.URL + "/v1", Model: "m", Timeouts: llm.Timeouts{FirstToken: 200 * time.Millisecond}})
+	chat, err := llm.NewChat(llm.ChatOptions{BaseURLs: []string{server.URL + "/v1"}, Model: "m", Timeouts: llm.Timeouts{FirstToken: 200 * time.Millisecond}})
 	require.NoError(t, err)
 	defer chat.Close()
 	_, _, err = collect(t.Context(), chat, ask("What?"))
@@ -286,14 +286,14 @@ func TestEmbedFaults(t *testing.T) {
 func TestBaseURLIsChecked(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"", "localhost:8000", "ftp://x/v1", "http://"} {
-		_, err := llm.NewChat(llm.ChatOptions{BaseURL: bad, Model: "m"})
+		_, err := llm.NewChat(llm.ChatOptions{BaseURLs: llm.SplitURLs(bad), Model: "m"})
 		require.ErrorContains(t, err, "llm.chat.base_url", bad)
-		_, err = llm.NewEmbedder(llm.EmbedOptions{BaseURL: bad, Model: "m"})
+		_, err = llm.NewEmbedder(llm.EmbedOptions{BaseURLs: llm.SplitURLs(bad), Model: "m"})
 		require.ErrorContains(t, err, "llm.embed.base_url", bad)
 	}
-	_, err := llm.NewChat(llm.ChatOptions{BaseURL: "http://127.0.0.1:1/v1"})
+	_, err := llm.NewChat(llm.ChatOptions{BaseURLs: []string{"http://127.0.0.1:1/v1"}})
 	require.ErrorContains(t, err, "llm.chat.model")
-	_, err = llm.NewEmbedder(llm.EmbedOptions{BaseURL: "http://127.0.0.1:1/v1"})
+	_, err = llm.NewEmbedder(llm.EmbedOptions{BaseURLs: []string{"http://127.0.0.1:1/v1"}})
 	require.ErrorContains(t, err, "llm.embed.model")
 }
 
@@ -303,7 +303,7 @@ func TestSilentServer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	chat, err := llm.NewChat(llm.ChatOptions{BaseURL: "http://" + l.Addr().String() + "/v1", Model: "m",
+	chat, err := llm.NewChat(llm.ChatOptions{BaseURLs: []string{"http://" + l.Addr().String() + "/v1"}, Model: "m",
 		Timeouts: llm.Timeouts{FirstToken: 100 * time.Millisecond}})
 	require.NoError(t, err)
 	defer chat.Close()

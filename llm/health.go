@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"groundwork/rag"
 )
@@ -18,7 +19,8 @@ type Health struct {
 	Facts  map[string]any // measured and learned figures
 }
 
-// Health asks the chat server whether it is ready and has the model. It generates nothing.
+// Health asks the chat servers whether they are ready and have the model. It
+// generates nothing. One good server makes it OK.
 func (c *Chat) Health(ctx context.Context) Health {
 	limits := c.Limits()
 	h := Health{Facts: map[string]any{
@@ -28,53 +30,100 @@ func (c *Chat) Health(ctx context.Context) Health {
 		"context_budget":  limits.ContextBudget,
 		"prefill_per_sec": limits.PrefillPerSec,
 		"decode_per_sec":  limits.DecodePerSec,
-		"tokenizer":       string(c.tokens.shape()),
 	}}
-	if err := c.client.ready(ctx); err != nil {
-		return h.broken(err)
+	errs := c.pool.ask(ctx, c.fit)
+	var all []map[string]any
+	for i, s := range c.pool.servers {
+		all = append(all, c.describe(s, errs[i]))
 	}
-	f := facts{}
-	if _, err := c.askModels(ctx, &f); err != nil {
-		return h.broken(err)
-	}
-	// llama.cpp serves its one model whatever the name; the others do not.
-	if !c.llama.Load() {
-		if missing := missing(f.models, c.opts.Model, "llm.chat"); missing != nil {
-			return h.broken(missing)
-		}
-	}
-	h.OK = true
-	h.Detail = fmt.Sprintf("%s, window %d tokens, budget %d tokens", limits.Model, limits.ContextTokens, limits.ContextBudget)
+	h.Facts["servers"], h.Facts["tokenizer"] = all, all[0]["tokenizer"]
+	detail := fmt.Sprintf("%s, window %d tokens, budget %d tokens", limits.Model, limits.ContextTokens, limits.ContextBudget)
 	if limits.PrefillPerSec > 0 {
-		h.Detail += fmt.Sprintf(", reads %.0f and writes %.0f tokens/s", limits.PrefillPerSec, limits.DecodePerSec)
+		detail += fmt.Sprintf(", reads %.0f and writes %.0f tokens/s", limits.PrefillPerSec, limits.DecodePerSec)
 	}
-	return h
+	return h.of(errs, detail)
 }
 
-// Health asks the embedding server whether it is ready, has the model, and
-// gives vectors of the configured kind.
+// fit tells whether a server is ready and has the model.
+func (c *Chat) fit(ctx context.Context, s *server) error {
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	f := facts{}
+	if _, err := c.askModels(ctx, s, &f); err != nil {
+		return err
+	}
+	// llama.cpp serves its one model whatever the name; the others do not.
+	if c.pool.factsOf(s).kind == serverLlama {
+		return nil
+	}
+	return missing(f.models, c.opts.Model, "llm.chat")
+}
+
+// describe tells what is known of one server.
+func (c *Chat) describe(s *server, err error) map[string]any {
+	f := c.pool.factsOf(s)
+	known, _ := c.speed(s)
+	out := map[string]any{
+		"host": s.address.Host, "ok": err == nil, "server": f.kind, "context_tokens": f.window, "slots": f.slots,
+		"tokenizer": string(s.tokens.shape()), "lora": f.lora, "log_probabilities": known.Logprobs,
+		"prefill_per_sec": known.Prefill, "decode_per_sec": known.Decode,
+	}
+	if err != nil {
+		out["error"] = Health{}.broken(err).Detail
+	}
+	return out
+}
+
+// Health asks the embedding servers whether they are ready, have the model, and
+// give the same vectors of the configured kind. One good server makes it OK.
 func (e *Embedder) Health(ctx context.Context) Health {
 	h := Health{Facts: map[string]any{"model": e.opts.Name, "dimensions": e.Dimensions()}}
-	if err := e.client.ready(ctx); err != nil {
-		return h.broken(err)
+	errs := e.pool.ask(ctx, e.examine)
+	var all []map[string]any
+	for i, s := range e.pool.servers {
+		all = append(all, map[string]any{"host": s.address.Host, "ok": errs[i] == nil, "tokenizer": string(s.tokens.shape())})
+		if errs[i] != nil {
+			all[i]["error"] = Health{}.broken(errs[i]).Detail
+		}
 	}
-	var list modelList
-	if err := e.client.call(ctx, e.client.base+"/models", nil, &list); err != nil {
-		return h.broken(err)
+	h.Facts["servers"], h.Facts["tokenizer"] = all, all[0]["tokenizer"]
+	h.Facts["dimensions"] = e.Dimensions()
+	return h.of(errs, fmt.Sprintf("%s, %d dimensions", e.opts.Name, e.Dimensions()))
+}
+
+// ask asks every server at once; one error a server, in their order.
+func (p *pool) ask(ctx context.Context, one func(context.Context, *server) error) []error {
+	errs := make([]error, len(p.servers))
+	var work sync.WaitGroup
+	for i, s := range p.servers {
+		work.Go(func() { errs[i] = one(ctx, s) })
 	}
-	var names []string
-	for _, m := range list.Data {
-		names = append(names, m.ID)
+	work.Wait()
+	return errs
+}
+
+// of is the verdict over all servers.
+func (h Health) of(errs []error, detail string) Health {
+	good := 0
+	var bad error
+	for _, err := range errs {
+		if err == nil {
+			good++
+		} else if bad == nil {
+			bad = err
+		}
 	}
-	if missing := missing(names, e.opts.Model, "llm.embed"); missing != nil {
-		return h.broken(missing)
+	if good == 0 {
+		return h.broken(bad)
 	}
-	if _, err := e.EmbedQuery(ctx, "Is the embedding model ready?"); err != nil { // cached after the first time
-		return h.broken(err)
+	h.OK, h.Detail = true, detail
+	if len(errs) > 1 {
+		h.Detail += fmt.Sprintf(", %d of %d servers answer", good, len(errs))
 	}
-	h.OK = true
-	h.Facts["dimensions"], h.Facts["tokenizer"] = e.Dimensions(), string(e.tokens.shape())
-	h.Detail = fmt.Sprintf("%s, %d dimensions", e.opts.Name, e.Dimensions())
+	if bad != nil {
+		h.Detail += "; " + Health{}.broken(bad).Detail
+	}
 	return h
 }
 

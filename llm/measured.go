@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,6 +20,8 @@ import (
 type speed struct {
 	Prefill float64 `json:"prefill_per_sec"`
 	Decode  float64 `json:"decode_per_sec"`
+
+	Logprobs bool `json:"logprobs"` // log-probabilities came when they were asked for
 }
 
 // measurement is one entry of the cache.
@@ -47,11 +50,13 @@ func (c *Chat) what(f facts) string {
 	if machine == "" {
 		machine = cpuModel()
 	}
-	return fmt.Sprintf("%s %s on %s, %d threads", c.opts.Model, f.quantisation, machine, threads)
+	return fmt.Sprintf("%s %s on %s by %s, %d threads", c.opts.Model, f.quantisation, machine, f.kind, threads)
 }
 
 // cpuModel is the processor's name, or its architecture where the system does not tell.
-func cpuModel() string {
+var cpuModel = sync.OnceValue(readCPUModel)
+
+func readCPUModel() string {
 	f, err := os.Open("/proc/cpuinfo")
 	if err != nil {
 		return runtime.GOOS + "/" + runtime.GOARCH
@@ -94,7 +99,7 @@ func (c *Chat) readMeasurements() (measurements, error) {
 }
 
 // remember adds to the cache; a reader sees the old file or the new one.
-func (c *Chat) remember(key string, m measurement) error {
+func (c *Chat) remember(f facts, m measurement) error {
 	if c.opts.MeasuredCache == "" {
 		return nil
 	}
@@ -102,8 +107,8 @@ func (c *Chat) remember(key string, m measurement) error {
 	if err != nil {
 		all = measurements{} // a broken file is replaced
 	}
-	m.What = c.what(facts{quantisation: c.Limits().Quantisation})
-	all[key] = m
+	m.What = c.what(f)
+	all[c.fingerprint(f)] = m
 	raw, err := json.MarshalIndent(all, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode measured speeds: %w", err)

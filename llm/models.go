@@ -36,20 +36,36 @@ func (m *Models) Chat() string { return m.chat.Name() }
 // Embedding is the embedding model's name for callers.
 func (m *Models) Embedding() string { return m.embed.Name() }
 
-// Forward sends body to path (such as /v1/chat/completions) of a server (ServerChat or ServerEmbed) and
-// returns its reply of status 200 as it comes; everything else is an error.
-// Only the model's name is changed to the one the server knows. The caller
-// closes the body, which stops the generation, as does cancelling ctx. Reads
-// of the body fail when the server stays silent for too long.
+// Call is a request that is passed through.
+type Call struct {
+	Server string // ServerChat or ServerEmbed
+	Path   string // such as /v1/chat/completions
+	Body   []byte
+	Caller string // as in rag.Prompt
+}
+
+// Forward is Pass for a caller without a name.
 func (m *Models) Forward(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
-	switch server {
+	return m.Pass(ctx, Call{Server: server, Path: path, Body: body})
+}
+
+// Pass sends a request to one of the model's servers and returns its reply of
+// status 200 as it comes; everything else is an error. It waits in the same
+// line as questions. Only the model's name is changed to the one the server
+// knows. The caller closes the body, which stops the generation, as does
+// cancelling ctx. Reads of the body fail when the server stays silent for too long.
+func (m *Models) Pass(ctx context.Context, call Call) (*http.Response, error) {
+	d := demand{caller: call.Caller}
+	switch call.Server {
 	case ServerChat:
 		limits := m.chat.opts.Timeouts
-		if !streamed(body) { // the headers come with the last token
+		body := peek(call.Body)
+		d.prefix, d.whole = opening(body.messages()), !body.Stream
+		if !body.Stream { // the headers come with the last token
 			limits.FirstToken, limits.Idle = limits.Total, limits.Total
 		}
 		m.chat.active.Add(1)
-		resp, err := m.chat.client.forward(ctx, m.chat.opts.Model, path, body, limits)
+		resp, err := m.chat.pool.forward(ctx, m.chat.opts.Model, call, d, limits)
 		if err != nil {
 			m.chat.active.Add(-1)
 			return nil, err
@@ -58,49 +74,66 @@ func (m *Models) Forward(ctx context.Context, server, path string, body []byte) 
 		return resp, nil
 	case ServerEmbed, "embedding":
 		t := m.embed.opts.Timeout
-		return m.embed.client.forward(ctx, m.embed.opts.Model, path, body, Timeouts{FirstToken: t, Idle: t, Total: t})
+		d.urgent, d.whole = true, true // somebody waits for it
+		return m.embed.pool.forward(ctx, m.embed.opts.Model, call, d, Timeouts{FirstToken: t, Idle: t, Total: t})
 	}
-	return nil, fmt.Errorf("forward to %q: there is no such model server", server)
+	return nil, fmt.Errorf("forward to %q: there is no such model server", call.Server)
 }
 
-func streamed(body []byte) bool {
-	var b struct {
-		Stream bool `json:"stream"`
-	}
-	return json.Unmarshal(body, &b) == nil && b.Stream
+// passed is what has to be known of a body that is passed through.
+type passed struct {
+	Stream   bool `json:"stream"`
+	Messages []struct {
+		Role    string          `json:"role"`
+		Content json.RawMessage `json:"content"`
+	} `json:"messages"`
 }
 
-func (c *client) forward(ctx context.Context, model, path string, body []byte, limits Timeouts) (*http.Response, error) {
-	body, err := setFields(body, map[string]any{"model": model})
+// peek reads what it can; the server will say what is wrong with the rest.
+func peek(body []byte) passed {
+	var p passed
+	_ = json.Unmarshal(body, &p) // see above
+	return p
+}
+
+func (p passed) messages() []rag.Message {
+	out := make([]rag.Message, len(p.Messages))
+	for i, m := range p.Messages {
+		out[i] = rag.Message{Role: m.Role, Content: string(m.Content)}
+	}
+	return out
+}
+
+func (p *pool) forward(ctx context.Context, model string, call Call, d demand, limits Timeouts) (*http.Response, error) {
+	body, err := setFields(call.Body, map[string]any{"model": model})
 	if err != nil {
 		return nil, &rag.Error{Code: rag.CodeInvalid, Message: "The body is no JSON object; correct it.", Err: err}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+strings.TrimPrefix(path, "/v1"), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, anyServer+strings.TrimPrefix(call.Path, "/v1"), bytes.NewReader(body))
 	if err != nil {
 		cancel(nil)
 		return nil, fmt.Errorf("make request: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	total := time.AfterFunc(limits.Total, func() { cancel(errTotal) })
-	p := newPatience(cancel, limits.FirstToken, limits.Idle)
-	stop := p.start()
-	resp, err := c.do(req)
-	stop()
+	patience := newPatience(cancel, limits.FirstToken, limits.Idle)
+	d.patience = patience
+	resp, _, err := p.do(req, d)
 	release := func() { total.Stop(); cancel(nil) }
 	if err != nil {
 		release()
 		return nil, err
 	}
-	p.heard()
-	resp.Body = &closing{ReadCloser: &watched{ReadCloser: resp.Body, c: c, ctx: ctx, patience: p}, after: release}
+	patience.heard()
+	resp.Body = &closing{ReadCloser: &watched{ReadCloser: resp.Body, words: p.speaker, ctx: ctx, patience: patience}, after: release}
 	return resp, nil
 }
 
 // watched is a body whose reads are bounded in time and whose errors have a code.
 type watched struct {
 	io.ReadCloser
-	c        *client
+	words    speaker
 	ctx      context.Context
 	patience *patience
 }
@@ -117,9 +150,9 @@ func (w *watched) Read(p []byte) (int, error) {
 	case err == nil || errors.Is(err, io.EOF):
 		return n, err
 	case w.ctx.Err() != nil:
-		return n, w.c.gaveUp(context.Cause(w.ctx))
+		return n, w.words.gaveUp(context.Cause(w.ctx))
 	}
-	return n, w.c.broken(err)
+	return n, w.words.broken(err)
 }
 
 // closing runs after once when the body is closed.

@@ -13,6 +13,7 @@ type patience struct {
 	mu     sync.Mutex
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+	first  time.Duration
 	left   time.Duration
 	idle   time.Duration
 	reason error
@@ -21,7 +22,14 @@ type patience struct {
 
 // newPatience allows first until the first sign of progress and idle between two.
 func newPatience(cancel context.CancelCauseFunc, first, idle time.Duration) *patience {
-	return &patience{cancel: cancel, left: first, idle: idle, reason: errFirstToken}
+	return &patience{cancel: cancel, first: first, left: first, idle: idle, reason: errFirstToken}
+}
+
+// renew starts over, for a request that goes to another server.
+func (p *patience) renew() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left, p.reason = p.first, errFirstToken
 }
 
 // start is called when the wait for the server begins; the caller calls the

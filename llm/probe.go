@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -30,73 +31,146 @@ November. Keys are never lent to visitors. If a key is lost, the lock is changed
 had the key. Batteries are charged over night on the left side of the workbench, never on the right side, because the sockets there are
 switched off together with the light. Count from one to forty in words, and write nothing else.`
 
-// Probe asks the server for its window and measures how fast it reads and
-// writes, or takes the speeds from the cache; Limits tells the result. A
+// Probe asks each server what it is, and measures how fast one of each kind
+// reads and writes, or takes the speeds from the cache; Limits tells the
+// result: the smallest window and the slowest speed count. A server that does
+// not answer is no error while another does; it joins when it comes up. A
 // cached measurement older than a day is repeated in the background.
 func (c *Chat) Probe(ctx context.Context) (rag.Limits, error) {
-	c.tokens.forget()
-	f, err := c.ask(ctx)
-	if err != nil {
+	if err := c.pool.meet(ctx, c.introduce); err != nil {
 		return c.Limits(), err
 	}
-	c.llama.Store(f.llama)
-	key := c.fingerprint(f)
-	if known, ok := c.recall(key); ok {
-		c.publish(f, known.speed)
-		if age := c.opts.Now().Sub(known.MeasuredAt); age > measuredFor || age < 0 {
-			c.refresh(f, key)
+	if err := c.disagreement(); err != nil {
+		return c.Limits(), err
+	}
+	c.publish()
+	for _, s := range c.pool.known() {
+		if err := c.clock(ctx, s); err != nil {
+			return c.Limits(), err
 		}
-		return c.Limits(), nil
-	}
-	c.publish(f, speed{})
-	if err := c.remeasure(ctx, f, key); err != nil {
-		return c.Limits(), err
 	}
 	return c.Limits(), nil
 }
 
-// refresh measures again in the background, unless somebody is waiting for an
+// examine is what a server that was out must pass before requests go there again.
+func (c *Chat) examine(ctx context.Context, s *server) error {
+	if err := c.introduce(ctx, s); err != nil {
+		return err
+	}
+	if err := c.disagreement(); err != nil {
+		c.pool.forget(s)
+		return err
+	}
+	c.publish()
+	if _, known := c.speed(s); !known {
+		c.refresh(s)
+	}
+	return nil
+}
+
+// introduce asks a server what it is.
+func (c *Chat) introduce(ctx context.Context, s *server) error {
+	s.tokens.forget()
+	if err := s.ready(ctx); err != nil {
+		return err
+	}
+	f, err := c.ask(ctx, s)
+	if err != nil {
+		return err
+	}
+	c.pool.learn(s, f)
+	return nil
+}
+
+// disagreement is an error when the servers do not serve the same weights, as
+// far as they tell: answers would depend on which of them gave it.
+func (c *Chat) disagreement() error {
+	var first *server
+	var seen facts
+	for _, s := range c.pool.known() {
+		f := c.pool.factsOf(s)
+		if first != nil && (differ(seen.weights, f.weights) || differ(seen.quantisation, f.quantisation)) {
+			return rag.Fail(rag.CodeUnavailable, fmt.Sprintf("The chat model servers do not serve the same model (%s: %s %s, %s: %s %s); start the same one on all of llm.chat.base_url.",
+				first.address.Host, seen.quantisation, seen.weights, s.address.Host, f.quantisation, f.weights))
+		}
+		if first == nil {
+			first, seen = s, f
+		}
+		seen.weights, seen.quantisation = cmp.Or(seen.weights, f.weights), cmp.Or(seen.quantisation, f.quantisation)
+	}
+	return nil
+}
+
+func differ(a, b string) bool { return a != "" && b != "" && a != b }
+
+// clock makes the speed of a server's kind known: from the cache or by measuring.
+func (c *Chat) clock(ctx context.Context, s *server) error {
+	if _, known := c.speed(s); known {
+		return nil
+	}
+	kept, ok := c.recall(c.fingerprint(c.pool.factsOf(s)))
+	if !ok {
+		return c.remeasure(ctx, s)
+	}
+	c.setSpeed(s, kept.speed)
+	if age := c.opts.Now().Sub(kept.MeasuredAt); age > measuredFor || age < 0 {
+		c.refresh(s)
+	}
+	return nil
+}
+
+// refresh measures in the background, unless somebody is waiting for an
 // answer: that would make both slow.
-func (c *Chat) refresh(f facts, key string) {
-	if c.active.Load() > 0 || c.ctx.Err() != nil {
+func (c *Chat) refresh(s *server) {
+	if c.active.Load() > 0 {
 		return
 	}
-	c.work.Go(func() {
-		if err := c.remeasure(c.ctx, f, key); err != nil && c.ctx.Err() == nil {
-			c.opts.Log.Warn("the chat model's speed could not be measured again; the older figures stay", "error", err)
+	c.pool.spawn(func(ctx context.Context) {
+		if err := c.remeasure(ctx, s); err != nil && ctx.Err() == nil {
+			c.opts.Log.Warn("the chat model's speed could not be measured; the older figures stay", "server", s.address.Host, "error", err)
 		}
 	})
 }
 
-func (c *Chat) remeasure(ctx context.Context, f facts, key string) error {
-	found, err := c.measure(ctx)
+func (c *Chat) remeasure(ctx context.Context, s *server) error {
+	found, err := c.measure(ctx, s)
 	if err != nil {
 		return fmt.Errorf("measure the chat model: %w", err)
 	}
-	c.publish(f, found)
-	c.keep(key, found)
+	c.setSpeed(s, found)
+	c.keep(c.pool.factsOf(s), found)
 	return nil
 }
 
 // measure runs the probe, and on a server that is quick enough a second time,
-// and takes the better figures: the rest is other work on the machine.
-func (c *Chat) measure(ctx context.Context) (speed, error) {
+// and takes the better figures: the rest is other work on the machine. The
+// first run asks for log-probabilities too; a server that does not like that
+// is measured without.
+func (c *Chat) measure(ctx context.Context, s *server) (speed, error) {
 	start := time.Now()
-	best, err := c.measureOnce(ctx)
+	best, err := c.measureOnce(ctx, s, true)
+	if rag.CodeOf(err) == rag.CodeInvalid {
+		best, err = c.measureOnce(ctx, s, false)
+	}
 	if err != nil || time.Since(start) > probeAgain {
 		return best, err
 	}
-	second, err := c.measureOnce(ctx)
+	second, err := c.measureOnce(ctx, s, false)
 	if err != nil {
 		return best, err
 	}
-	return speed{Prefill: max(best.Prefill, second.Prefill), Decode: max(best.Decode, second.Decode)}, nil
+	return speed{
+		Prefill: max(best.Prefill, second.Prefill), Decode: max(best.Decode, second.Decode), Logprobs: best.Logprobs,
+	}, nil
 }
 
-func (c *Chat) measureOnce(ctx context.Context) (speed, error) {
+func (c *Chat) measureOnce(ctx context.Context, s *server, logprobs bool) (speed, error) {
 	fields := map[string]any{}
-	if c.llama.Load() {
+	if c.pool.factsOf(s).kind == serverLlama {
 		fields["cache_prompt"] = false
+	}
+	if logprobs {
+		fields["logprobs"], fields["top_logprobs"] = true, 1
 	}
 	zero := 0.0
 	start := time.Now()
@@ -106,7 +180,7 @@ func (c *Chat) measureOnce(ctx context.Context) (speed, error) {
 		Sampling: rag.Sampling{MaxTokens: probeReply, Temperature: &zero},
 	}
 	var first time.Time
-	done, err := c.generate(ctx, prompt, fields, func(string) error {
+	done, err := c.generate(ctx, request{prompt: prompt, fields: fields, send: s.direct}, func(string) error {
 		if first.IsZero() {
 			first = time.Now()
 		}
@@ -115,10 +189,12 @@ func (c *Chat) measureOnce(ctx context.Context) (speed, error) {
 	if err != nil {
 		return speed{}, err
 	}
+	found := clocked(done.usage, first.Sub(start), time.Since(first))
 	if t := done.timings; t.PromptPerSec > 0 {
-		return speed{Prefill: t.PromptPerSec, Decode: t.PredictPerSec}, nil
+		found = speed{Prefill: t.PromptPerSec, Decode: t.PredictPerSec}
 	}
-	return clocked(done.usage, first.Sub(start), time.Since(first)), nil
+	found.Logprobs = done.logprobs
+	return found, nil
 }
 
 // clocked computes speeds from the times until the first token and from there to the end.
@@ -135,36 +211,71 @@ func clocked(u rag.Usage, read, write time.Duration) speed {
 
 // learn corrects a measurement that other work on the machine had spoilt: a
 // real prompt that was read clearly faster sets the new speed.
-func (c *Chat) learn(t timings) {
-	known := c.Limits()
-	if t.PromptN < learnFrom || known.PrefillPerSec == 0 || t.PromptPerSec < learnAbove*known.PrefillPerSec {
+func (c *Chat) learn(done outcome) {
+	t, s := done.timings, done.server
+	if t.PromptN < learnFrom {
 		return
 	}
-	f := *c.facts.Load()
-	better := speed{Prefill: t.PromptPerSec, Decode: max(known.DecodePerSec, t.PredictPerSec)}
-	c.publish(f, better)
-	c.keep(c.fingerprint(f), better)
+	known, ok := c.speed(s)
+	if !ok || t.PromptPerSec < learnAbove*known.Prefill {
+		return
+	}
+	better := speed{Prefill: t.PromptPerSec, Decode: max(known.Decode, t.PredictPerSec), Logprobs: known.Logprobs}
+	c.setSpeed(s, better)
+	c.keep(c.pool.factsOf(s), better)
+}
+
+// speed is that of the server's kind, as far as it is known.
+func (c *Chat) speed(s *server) (speed, bool) {
+	key := c.fingerprint(c.pool.factsOf(s))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	found, ok := c.speeds[key]
+	return found, ok
+}
+
+func (c *Chat) setSpeed(s *server, found speed) {
+	key := c.fingerprint(c.pool.factsOf(s))
+	c.mu.Lock()
+	c.speeds[key] = found
+	c.mu.Unlock()
+	c.publish()
 }
 
 // keep writes a measurement to the cache. Failing that, the figures still
 // serve; only the next start has to measure again.
-func (c *Chat) keep(key string, s speed) {
-	if err := c.remember(key, measurement{speed: s, MeasuredAt: c.opts.Now()}); err != nil {
+func (c *Chat) keep(f facts, s speed) {
+	if err := c.remember(f, measurement{speed: s, MeasuredAt: c.opts.Now()}); err != nil {
 		c.opts.Log.Warn("the chat model's measured speed could not be kept", "error", err)
 	}
 }
 
-// publish makes Limits tell f and s.
-func (c *Chat) publish(f facts, s speed) {
-	c.facts.Store(&f)
-	c.limits.Store(&rag.Limits{
-		Model:         c.opts.Name,
-		Quantisation:  f.quantisation,
-		ContextTokens: f.window,
-		PrefillPerSec: s.Prefill,
-		DecodePerSec:  s.Decode,
-		ContextBudget: c.budget(f.window, s),
-	})
+// publish makes Limits tell what is known of all servers.
+func (c *Chat) publish() {
+	c.publishing.Lock()
+	defer c.publishing.Unlock()
+	l := rag.Limits{Model: c.opts.Name, Quantisation: c.opts.Quantisation}
+	var slowest speed
+	for _, s := range c.pool.known() {
+		f := c.pool.factsOf(s)
+		l.Quantisation = cmp.Or(l.Quantisation, f.quantisation)
+		l.ContextTokens = lower(l.ContextTokens, f.window)
+		if found, ok := c.speed(s); ok {
+			slowest.Prefill, slowest.Decode = lower(slowest.Prefill, found.Prefill), lower(slowest.Decode, found.Decode)
+		}
+	}
+	l.ContextTokens = cmp.Or(l.ContextTokens, c.opts.ContextTokens)
+	l.PrefillPerSec, l.DecodePerSec = slowest.Prefill, slowest.Decode
+	l.ContextBudget = c.budget(l.ContextTokens, slowest)
+	c.limits.Store(&l)
+}
+
+// lower is the lower of two figures of which 0 is unknown.
+func lower[T int | float64](a, b T) T {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // budget is the number of prompt tokens that are read within the target, but

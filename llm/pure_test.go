@@ -45,9 +45,7 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent string) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
-		c, err := newClient(kindChat, "http://127.0.0.1:1/v1", "", time.Minute)
-		require.NoError(t, err)
-		x := &exchange{client: c, patience: newPatience(cancel, time.Minute, time.Minute)}
+		x := &exchange{words: newSpeaker(kindChat), patience: newPatience(cancel, time.Minute, time.Minute)}
 		s := newStream(x, ctx, io.NopCloser(strings.NewReader(sent)))
 		got, readErr := io.ReadAll(s)
 		_, verdict := x.outcome(ctx)

@@ -2,7 +2,6 @@ package llm
 
 import (
 	"context"
-	"net/http"
 	"slices"
 )
 
@@ -27,7 +26,7 @@ func (e *Embedder) EmbedSentences(ctx context.Context, texts []string) ([][]floa
 		for i, place := range places {
 			batch[i] = e.opts.PassagePrefix + texts[place]
 		}
-		vectors, err := e.embed(ctx, batch, e.opts.QueryTimeout, http.Header{priorityHeader: {priorityQuestion}})
+		vectors, err := e.embed(ctx, batch, e.opts.QueryTimeout, true)
 		if err != nil {
 			return nil, err
 		}

@@ -17,8 +17,8 @@ import (
 func setup(t *testing.T, server llmtest.Options, mod func(*llm.ChatOptions, *llm.EmbedOptions)) (*llmtest.Server, *llm.Chat, *llm.Embedder) {
 	t.Helper()
 	s := llmtest.Start(t, server)
-	co := llm.ChatOptions{BaseURL: s.BaseURL(), Model: "test-chat"}
-	eo := llm.EmbedOptions{BaseURL: s.BaseURL(), Model: "test-embed", Dimensions: 384, QueryPrefix: "Represent this sentence for searching relevant passages: "}
+	co := llm.ChatOptions{BaseURLs: []string{s.BaseURL()}, Model: "test-chat"}
+	eo := llm.EmbedOptions{BaseURLs: []string{s.BaseURL()}, Model: "test-embed", Dimensions: 384, QueryPrefix: "Represent this sentence for searching relevant passages: "}
 	if mod != nil {
 		mod(&co, &eo)
 	}

@@ -60,7 +60,7 @@ func (s *stream) next() {
 		return
 	}
 	if text := bytes.TrimSpace(line); bytes.HasPrefix(text, []byte("error:")) {
-		s.err = s.x.fail(s.x.client.reported(bytes.TrimPrefix(text, []byte("error:"))))
+		s.err = s.x.fail(s.x.words.reported(bytes.TrimPrefix(text, []byte("error:"))))
 	} else if payload, ok := bytes.CutPrefix(text, []byte("data:")); ok {
 		if bad := s.x.see(bytes.TrimSpace(payload)); bad != nil {
 			s.err = s.x.fail(bad)
@@ -76,21 +76,24 @@ func (s *stream) end(err error) error {
 	case errors.Is(err, io.EOF):
 		return io.EOF // whether the reply was complete is for outcome to say
 	case errors.Is(err, bufio.ErrBufferFull):
-		return s.x.fail(s.x.client.broken(errLine))
+		return s.x.fail(s.x.words.broken(errLine))
 	case s.ctx.Err() != nil:
-		return s.x.fail(s.x.client.gaveUp(context.Cause(s.ctx)))
+		return s.x.fail(s.x.words.gaveUp(context.Cause(s.ctx)))
 	}
-	return s.x.fail(s.x.client.broken(err))
+	return s.x.fail(s.x.words.broken(err))
 }
 
 // event is one object of the stream.
 type event struct {
 	Choices []struct {
 		Delta struct {
-			Content   string `json:"content"`
-			Reasoning string `json:"reasoning_content"`
+			Content   string          `json:"content"`
+			Reasoning string          `json:"reasoning_content"`
+			ToolCalls json.RawMessage `json:"tool_calls"`
 		} `json:"delta"`
-		FinishReason string `json:"finish_reason"`
+		Text         string          `json:"text"` // of /v1/completions
+		FinishReason string          `json:"finish_reason"`
+		Logprobs     json.RawMessage `json:"logprobs"`
 	} `json:"choices"`
 	Timings timings         `json:"timings"`
 	Error   json.RawMessage `json:"error"`
@@ -105,14 +108,14 @@ func (x *exchange) see(payload []byte) error {
 		return nil
 	}
 	if !utf8.Valid(payload) {
-		return x.client.broken(errUTF8)
+		return x.words.broken(errUTF8)
 	}
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return x.client.broken(errMalformed)
+		return x.words.broken(errMalformed)
 	}
 	if len(e.Error) > 0 && string(e.Error) != "null" {
-		return x.client.reported(payload)
+		return x.words.reported(payload)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -122,14 +125,23 @@ func (x *exchange) see(payload []byte) error {
 	if len(e.Choices) == 0 {
 		return nil
 	}
-	c := e.Choices[0]
-	if c.Delta.Content != "" || c.Delta.Reasoning != "" || c.FinishReason != "" {
+	x.logprobs = x.logprobs || len(e.Choices[0].Logprobs) > 0 && string(e.Choices[0].Logprobs) != "null"
+	if e.begins() {
 		x.patience.heard()
 	}
-	if c.FinishReason != "" {
-		return x.finished(c.FinishReason)
+	if reason := e.Choices[0].FinishReason; reason != "" {
+		return x.finished(reason)
 	}
 	return nil
+}
+
+// begins tells whether the event carries a piece of the answer, or its end.
+func (e event) begins() bool {
+	if len(e.Choices) == 0 {
+		return false
+	}
+	c := e.Choices[0]
+	return c.Text != "" || c.Delta.Content != "" || c.Delta.Reasoning != "" || len(c.Delta.ToolCalls) > 0 || c.FinishReason != ""
 }
 
 // finished takes the servers' words for a proper end; any other is an error.
@@ -140,18 +152,18 @@ func (x *exchange) finished(reason string) error {
 	case "length", "max_tokens":
 		x.finish = "length"
 	default:
-		return x.client.fail(rag.CodeUnavailable, nil, "The chat model ended its reply with %q, which is no answer; change the question.", reason)
+		return x.words.fail(rag.CodeUnavailable, nil, "The chat model ended its reply with %q, which is no answer; change the question.", reason)
 	}
 	return nil
 }
 
 // broken is for a stream that started and went wrong.
-func (c *client) broken(err error) error {
+func (c speaker) broken(err error) error {
 	return c.fail(rag.CodeUnavailable, err, "The %s model server broke off or garbled its reply; ask again.", c.kind)
 }
 
 // reported turns an error event into an error.
-func (c *client) reported(payload []byte) error {
+func (c speaker) reported(payload []byte) error {
 	var body refusal
 	_ = json.Unmarshal(payload, &body) // a foreign shape leaves it empty
 	if body.tooLong() {

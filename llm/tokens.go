@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -61,6 +62,55 @@ func (t *tokenizer) forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.known = ""
+}
+
+// count counts with the tokenizer of one server, or of the next when it does not answer.
+func (p *pool) count(ctx context.Context, texts []string) ([]int, error) {
+	var failed error
+	for _, s := range p.forCalls() {
+		done, err := s.breaker.Allow()
+		if err != nil {
+			done = func(error) {} // none is up: one may have just come back
+		}
+		counts, err := s.tokens.count(ctx, texts)
+		if ctx.Err() != nil || ours(err) {
+			done(errNotCounted)
+			return counts, err
+		}
+		if !sick(err) {
+			done(nil)
+			return counts, err
+		}
+		done(err)
+		p.noticed(s, err)
+		failed = err
+	}
+	return nil, failed
+}
+
+// forCalls are the servers for a short call: those that are up, exact
+// tokenizers and little load first; when none is up, the first of all.
+func (p *pool) forCalls() []*server {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []*server
+	for _, s := range p.servers {
+		if s.up() {
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		return p.servers[:1]
+	}
+	if len(out) > 1 {
+		slices.SortStableFunc(out, func(a, b *server) int {
+			if x, y := a.tokens.shape() == shapeEstimate, b.tokens.shape() == shapeEstimate; x != y {
+				return map[bool]int{true: 1, false: -1}[x]
+			}
+			return cmp.Compare(a.load(0), b.load(0))
+		})
+	}
+	return out
 }
 
 func (t *tokenizer) count(ctx context.Context, texts []string) ([]int, error) {

@@ -14,15 +14,15 @@ import (
 func (e *Embedder) check(vectors [][]float32) error {
 	for i, v := range vectors {
 		if len(v) == 0 {
-			return e.client.badVectors(fmt.Errorf("vector %d is empty", i))
+			return e.pool.badVectors(fmt.Errorf("vector %d is empty", i))
 		}
 		e.dimensions.CompareAndSwap(0, int64(len(v)))
 		if want := e.Dimensions(); len(v) != want {
-			return e.client.fail(rag.CodeEmbedding, nil,
+			return e.pool.fail(rag.CodeEmbedding, nil,
 				"The embedding model gives vectors of %d dimensions and %d are configured; set llm.embed.dimensions, or the model that the documents were embedded with.", len(v), want)
 		}
 		if err := normalise(v); err != nil {
-			return e.client.badVectors(fmt.Errorf("vector %d: %w", i, err))
+			return e.pool.badVectors(fmt.Errorf("vector %d: %w", i, err))
 		}
 	}
 	return nil
@@ -44,7 +44,7 @@ func normalise(v []float32) error {
 	return nil
 }
 
-func (c *client) badVectors(err error) error {
+func (c speaker) badVectors(err error) error {
 	return c.fail(rag.CodeEmbedding, err, "The embedding model server sent something that is no set of vectors; check llm.embed.base_url and the server's log.")
 }
 

@@ -185,7 +185,11 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 	if s.Temperature == nil {
 		s.Temperature = &p.Options.Temperature
 	}
-	return Prompt{Messages: prompt(sources, q.Messages), Sampling: s}
+	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s}
+	if len(sources) > 0 { // the best passage comes first, so prompts that share it start alike
+		out.Prefix = sources[0].Passage.ChunkID
+	}
+	return out
 }
 
 func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watch *stopwatch, emit func(Delta) error) error {

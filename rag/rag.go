@@ -89,6 +89,8 @@ type Sampling struct {
 type Prompt struct {
 	Messages []Message
 	Sampling Sampling
+	Caller   string // who asks (tenant and key): where requests wait, callers take turns; empty is one caller
+	Prefix   string // names what the prompt starts with: those of one prefix go to the server that has it cached
 }
 
 // Usage is what the model server counted.

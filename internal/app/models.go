@@ -68,7 +68,7 @@ func (l launcher) threads() int { return cmp.Or(l.cfg.LLM.Threads, goruntime.Num
 func (l launcher) startChat(ctx context.Context, m *models) error {
 	c := l.cfg.LLM.Chat
 	opts := llm.ChatOptions{
-		BaseURL: c.BaseURL, APIKey: c.APIKey.Reveal(), Model: c.Model,
+		BaseURLs: llm.SplitURLs(c.BaseURL), APIKey: c.APIKey.Reveal(), Model: c.Model,
 		ContextTokens: c.ContextTokens, MaxTokens: l.cfg.Answer.MaxTokens, Temperature: l.cfg.Answer.Temperature,
 		FirstTokenTarget: l.cfg.Answer.FirstTokenTarget, Threads: l.threads(),
 		MeasuredCache: filepath.Join(l.cfg.Server.DataDir, "measured.json"),
@@ -88,7 +88,7 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 			return err
 		}
 		m.servers = append(m.servers, server)
-		opts.BaseURL, opts.APIKey, opts.Model, opts.Quantisation = server.BaseURL(), server.APIKey(), entry.Name, entry.Quantisation
+		opts.BaseURLs, opts.APIKey, opts.Model, opts.Quantisation = []string{server.BaseURL()}, server.APIKey(), entry.Name, entry.Quantisation
 	}
 	chat, err := llm.NewChat(opts)
 	m.chat = chat
@@ -97,7 +97,7 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 
 func (l launcher) startEmbed(ctx context.Context, m *models) error {
 	e := l.cfg.LLM.Embed
-	opts := llm.EmbedOptions{BaseURL: e.BaseURL, APIKey: e.APIKey.Reveal(), Model: e.Model, Dimensions: e.Dimensions, QueryPrefix: e.QueryPrefix, Propagate: l.propagate}
+	opts := llm.EmbedOptions{BaseURLs: llm.SplitURLs(e.BaseURL), APIKey: e.APIKey.Reveal(), Model: e.Model, Dimensions: e.Dimensions, QueryPrefix: e.QueryPrefix, Propagate: l.propagate}
 	entry, err := l.catalogue.Find(e.Model)
 	if err == nil {
 		opts.Dimensions, opts.QueryPrefix, opts.PassagePrefix = entry.Dimensions, entry.QueryPrefix, entry.PassagePrefix
@@ -116,7 +116,7 @@ func (l launcher) startEmbed(ctx context.Context, m *models) error {
 			return err
 		}
 		m.servers = append(m.servers, server)
-		opts.BaseURL, opts.APIKey, opts.Model = server.BaseURL(), server.APIKey(), entry.Name
+		opts.BaseURLs, opts.APIKey, opts.Model = []string{server.BaseURL()}, server.APIKey(), entry.Name
 		m.fingerprint = entry.Fingerprint()
 	}
 	m.dimensions = opts.Dimensions

@@ -25,7 +25,7 @@ func BenchmarkObservedQuestion(b *testing.B) {
 		_, _ = io.Copy(io.Discard, r.Body) // nobody else to tell
 	}))
 	defer collector.Close()
-	embed, err := llm.NewEmbedder(llm.EmbedOptions{BaseURL: "http://127.0.0.1:9/v1", Model: "test-embed"})
+	embed, err := llm.NewEmbedder(llm.EmbedOptions{BaseURLs: []string{"http://127.0.0.1:9/v1"}, Model: "test-embed"})
 	require.NoError(b, err)
 	defer embed.Close()
 	for _, c := range []struct{ name, endpoint string }{{"bare", ""}, {"off", ""}, {"on", collector.URL}} {

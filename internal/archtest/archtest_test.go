@@ -39,7 +39,7 @@ var table = map[string]rule{
 	"web/webtest":             {theirs: []string{"github.com/chromedp/", "github.com/stretchr/testify"}},
 	"configs":                 {theirs: []string{"github.com/knadh/koanf", "github.com/go-viper/mapstructure"}},
 	"docs":                    {theirs: []string{"go.yaml.in/yaml/v3"}},
-	"llm":                     {ours: []string{"rag"}, theirs: []string{"github.com/tmc/langchaingo/llms", "github.com/tmc/langchaingo/embeddings", "github.com/cenkalti/backoff", "github.com/hashicorp/golang-lru", "golang.org/x/sync"}},
+	"llm":                     {ours: []string{"rag"}, theirs: []string{"github.com/tmc/langchaingo/llms", "github.com/tmc/langchaingo/embeddings", "github.com/cenkalti/backoff", "github.com/hashicorp/golang-lru", "github.com/sony/gobreaker/v2", "golang.org/x/sync"}},
 	"llm/llmtest":             {},
 	"llm/runtime":             {ours: []string{"rag"}, theirs: []string{"*"}},
 	"store/sql":               {ours: []string{"rag", "ingest"}, theirs: []string{"*"}},
