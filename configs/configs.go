@@ -115,6 +115,9 @@ type ChatModel struct {
 	APIKey        Secret `koanf:"api_key"`
 	ContextTokens int    `koanf:"context_tokens"`
 	Parallel      int    `koanf:"parallel"`
+	Waiting       int    `koanf:"waiting"`
+
+	MaxWait time.Duration `koanf:"max_wait"`
 }
 
 // EmbedModel is the model that embeds.
@@ -256,7 +259,9 @@ func (c Config) validate() error {
 		{c.LLM.Chat.Model != "", "llm.chat.model must name a model; see `groundwork models list`"},
 		{c.LLM.Embed.Model != "", "llm.embed.model must name a model; see `groundwork models list`"},
 		{c.LLM.Chat.ContextTokens >= 512, "llm.chat.context_tokens must be at least 512"},
-		{c.LLM.Chat.Parallel > 0, "llm.chat.parallel must be at least 1"},
+		{c.LLM.Chat.Parallel >= 0, "llm.chat.parallel must be at least 1, or 0 for the default"},
+		{c.LLM.Chat.Waiting > 0, "llm.chat.waiting must be at least 1"},
+		{c.LLM.Chat.MaxWait > 0, "llm.chat.max_wait must be more than 0"},
 		{c.Search.Candidates >= c.Search.K && c.Search.K > 0, "search.k must be at least 1 and at most search.candidates"},
 		{c.Search.DenseWeight >= 0 && c.Search.DenseWeight <= 1, "search.dense_weight must be 0 to 1"},
 		{c.Answer.FirstTokenTarget > 0, "answer.first_token_target must be more than 0"},

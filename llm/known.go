@@ -8,7 +8,14 @@ import (
 // meet asks every server at once. Those that do not answer are out until they
 // do; only when all of them are is it an error, the first one's.
 func (p *pool) meet(ctx context.Context, ask func(context.Context, *server) error) error {
-	errs := p.ask(ctx, ask)
+	errs := p.ask(ctx, func(ctx context.Context, s *server) error {
+		if len(p.servers) > 1 { // one that is silent must not hold up the others
+			limited, cancel := context.WithTimeoutCause(ctx, probeWait, errTotal)
+			defer cancel()
+			ctx = limited
+		}
+		return ask(ctx, s)
+	})
 	answered := false
 	for i, s := range p.servers {
 		if errs[i] == nil {

@@ -40,7 +40,7 @@ func (p *pool) giveBack(l *lease, err error, ill bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := l.server
-	p.put(s)
+	s.outstanding--
 	var busy *rag.Error
 	switch {
 	case ill:

@@ -74,7 +74,7 @@ func (m *Models) Pass(ctx context.Context, call Call) (*http.Response, error) {
 		return resp, nil
 	case ServerEmbed, "embedding":
 		t := m.embed.opts.Timeout
-		d.urgent, d.whole = true, true // somebody waits for it
+		d.whole = true
 		return m.embed.pool.forward(ctx, m.embed.opts.Model, call, d, Timeouts{FirstToken: t, Idle: t, Total: t})
 	}
 	return nil, fmt.Errorf("forward to %q: there is no such model server", call.Server)

@@ -111,10 +111,9 @@ func (p *pool) background(f func(context.Context)) {
 func (p *pool) do(req *http.Request, d demand) (*http.Response, *server, error) {
 	ctx := req.Context()
 	t := &ticket{caller: d.caller, urgent: d.urgent, prefix: hash(d.prefix), tried: map[*server]int{}, ready: make(chan grant, 1)}
-	limit := time.Now().Add(p.opts.MaxWait)
 	var failed error
 	for rounds := 1; ; {
-		s, err := p.acquire(ctx, t, limit)
+		s, err := p.acquire(ctx, t)
 		if err != nil && failed != nil && ctx.Err() == nil {
 			return nil, nil, failed
 		}
@@ -164,8 +163,8 @@ func (p *pool) another(t *ticket, failed *server) bool {
 	return false
 }
 
-// acquire takes a slot of a server, and waits for one until limit.
-func (p *pool) acquire(ctx context.Context, t *ticket, limit time.Time) (*server, error) {
+// acquire takes a slot of a server, and waits for one as long as the options allow.
+func (p *pool) acquire(ctx context.Context, t *ticket) (*server, error) {
 	p.mu.Lock()
 	if p.line.n == 0 {
 		if s := p.pick(t); s != nil {
@@ -180,12 +179,13 @@ func (p *pool) acquire(ctx context.Context, t *ticket, limit time.Time) (*server
 	}
 	p.line.push(t)
 	p.dispatch()
+	limit := p.opts.MaxWait
 	if !p.anyUp() { // a restart may take longer than anybody should wait
-		limit = earlier(limit, time.Now().Add(2*p.opts.ProbeEvery))
+		limit = min(limit, 2*p.opts.ProbeEvery)
 	}
 	p.mu.Unlock()
 
-	timer := time.NewTimer(time.Until(limit))
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	var why error
 	select {
@@ -198,17 +198,23 @@ func (p *pool) acquire(ctx context.Context, t *ticket, limit time.Time) (*server
 	case <-p.ctx.Done():
 		why = errClosed
 	}
+	return p.leave(t, why)
+}
+
+// leave takes t out of the line. Its turn may have come at the same moment.
+func (p *pool) leave(t *ticket, why error) (*server, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.line.remove(t) { // it was its turn at the same moment
-		if g := <-t.ready; g.err != nil || why == errWait { //nolint:errorlint // set above
+	late := errors.Is(why, errWait)
+	if !p.line.remove(t) {
+		g := <-t.ready
+		if late || g.err != nil {
 			return g.server, g.err
-		} else {
-			p.put(g.server)
-			p.dispatch()
 		}
+		g.server.outstanding--
+		p.dispatch()
 	}
-	if why == errWait { //nolint:errorlint // set above
+	if late {
 		return nil, p.turnAway(why)
 	}
 	return nil, p.gaveUp(why)
@@ -279,13 +285,4 @@ func (p *pool) take(s *server) {
 	p.turn++
 	s.outstanding++
 	s.requests++
-}
-
-func (p *pool) put(s *server) { s.outstanding-- }
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -44,12 +44,23 @@ func (c *Chat) Probe(ctx context.Context) (rag.Limits, error) {
 		return c.Limits(), err
 	}
 	c.publish()
+	var failed error
+	measured := false
 	for _, s := range c.pool.known() {
-		if err := c.clock(ctx, s); err != nil {
-			return c.Limits(), err
+		err := c.clock(ctx, s)
+		if err == nil {
+			measured = true
+			continue
+		}
+		failed = cmp.Or(failed, err)
+		if ctx.Err() == nil && sick(err) {
+			c.pool.lose(s, err)
 		}
 	}
-	return c.Limits(), nil
+	if measured {
+		return c.Limits(), nil
+	}
+	return c.Limits(), failed
 }
 
 // examine is what a server that was out must pass before requests go there again.

@@ -73,13 +73,14 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 		FirstTokenTarget: l.cfg.Answer.FirstTokenTarget, Threads: l.threads(),
 		MeasuredCache: filepath.Join(l.cfg.Server.DataDir, "measured.json"),
 		Timeouts:      llm.Timeouts{Idle: l.cfg.Server.StreamIdle, Total: l.cfg.Server.StreamTotal}, Log: l.log, Propagate: l.propagate,
+		Pool: llm.PoolOptions{Parallel: c.Parallel, Waiting: c.Waiting, MaxWait: c.MaxWait},
 	}
 	if c.BaseURL == "" {
 		entry, err := l.catalogue.Find(c.Model)
 		if err != nil {
 			return fmt.Errorf("llm.chat.model: %w", err)
 		}
-		settings, err := l.launch.Chat(entry, c.ContextTokens, c.Parallel, l.threads())
+		settings, err := l.launch.Chat(entry, c.ContextTokens, cmp.Or(c.Parallel, 1), l.threads())
 		if err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ const (
 	HangBefore       Kind = "hang before headers"
 	HangMid          Kind = "hang mid-stream"
 	ResetBefore      Kind = "connection reset before headers"
+	DieMid           Kind = "server dies mid-stream" // with everything else that it does; After 0: before the first token
 	ResetMid         Kind = "connection reset mid-stream"
 	CutMid           Kind = "clean end mid-stream"
 	ErrorMid         Kind = "error event mid-stream"
@@ -68,7 +69,7 @@ func (s *Server) Heal() {
 
 // late are the faults that the handlers themselves carry out.
 var late = map[Kind]bool{
-	HangMid: true, ResetMid: true, CutMid: true, ErrorMid: true, MalformedMid: true, LongLineMid: true,
+	HangMid: true, DieMid: true, ResetMid: true, CutMid: true, ErrorMid: true, MalformedMid: true, LongLineMid: true,
 	InvalidUTF8Mid: true, MissingDone: true, WrongDimensions: true, NaN: true, ZeroVector: true,
 	WrongCount: true, NoVectors: true, ShuffledVectors: true, UnnormalisedMuch: true,
 }

@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -41,10 +42,15 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, req Request) {
 		s.tooLong(w, len(tokens))
 		return
 	}
+	free, gone := s.occupy(r.Context())
+	if gone {
+		s.hungUp(r, req)
+		return
+	}
+	defer free()
 	g := &generation{s: s, r: r, w: w, req: req, prompt: len(tokens), cached: s.remember(req, tokens)}
 	g.fault, _ = s.take(req.Path, true)
 	g.reply = s.opts.Reply(req)
-	defer s.occupy()()
 	if req.Stream {
 		g.stream()
 	} else {
@@ -52,15 +58,16 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, req Request) {
 	}
 }
 
-// occupy marks a slot as busy until the returned function is called.
-func (s *Server) occupy() func() {
-	add := func(n int) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.busy += n
+// occupy waits for a slot and takes it until free is called; gone when the
+// client or the server went away before.
+func (s *Server) occupy(ctx context.Context) (free func(), gone bool) {
+	select {
+	case s.slots <- struct{}{}:
+		return func() { <-s.slots }, false
+	case <-ctx.Done():
+	case <-s.done:
 	}
-	add(1)
-	return func() { add(-1) }
+	return nil, true
 }
 
 // remember updates the prefix cache and tells how much of it fits.
@@ -170,6 +177,9 @@ func (g *generation) account(out map[string]any) {
 // breakOff is a mid-stream fault of a reply that is not streamed.
 func (g *generation) breakOff() {
 	switch g.fault.Kind {
+	case DieMid:
+		g.s.die()
+		panic(http.ErrAbortHandler)
 	case HangMid:
 		g.s.hang(g.r.Context())
 		g.s.hungUp(g.r, g.req)

@@ -29,6 +29,7 @@ type Request struct {
 	CachePrompt bool // true unless switched off
 	usage       bool
 	base64      bool
+	logprobs    bool
 }
 
 // Requests are the calls so far, oldest first; with paths, only those.
@@ -74,6 +75,7 @@ func (req *Request) decode() {
 		MaxCompletion int             `json:"max_completion_tokens"`
 		CachePrompt   *bool           `json:"cache_prompt"`
 		Encoding      string          `json:"encoding_format"`
+		Logprobs      any             `json:"logprobs"`
 		StreamOptions struct {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
@@ -82,6 +84,7 @@ func (req *Request) decode() {
 	req.Model, req.Stream, req.MaxTokens = b.Model, b.Stream, max(b.MaxTokens, b.MaxCompletion)
 	req.CachePrompt = b.CachePrompt == nil || *b.CachePrompt
 	req.usage, req.base64 = b.StreamOptions.IncludeUsage, b.Encoding == "base64"
+	req.logprobs = b.Logprobs != nil && b.Logprobs != false
 	for _, m := range b.Messages {
 		req.Messages = append(req.Messages, Message{Role: m.Role, Content: text(m.Content)})
 	}

@@ -11,13 +11,18 @@ import (
 )
 
 func (s *Server) models(w http.ResponseWriter, _ *http.Request, _ Request) {
-	var data []map[string]any
+	data := []map[string]any{}
 	for _, name := range []string{s.opts.ChatModel, s.opts.EmbedModel} {
 		m := map[string]any{"id": name, "object": "model", "created": 1700000000, "owned_by": string(s.opts.Flavour)}
 		if s.opts.Flavour == VLLM {
 			m["max_model_len"] = s.opts.ContextTokens
 		}
 		data = append(data, m)
+	}
+	if s.opts.Flavour == VLLM {
+		for _, name := range s.opts.Adapters {
+			data = append(data, map[string]any{"id": name, "object": "model", "owned_by": "vllm", "parent": s.opts.ChatModel})
+		}
 	}
 	writeJSON(w, map[string]any{"object": "list", "data": data})
 }
@@ -27,15 +32,21 @@ func (s *Server) props(w http.ResponseWriter, _ *http.Request, _ Request) {
 		"default_generation_settings": map[string]any{"n_ctx": s.opts.ContextTokens, "params": map[string]any{}},
 		"total_slots":                 s.opts.Slots,
 		"model_alias":                 s.opts.ChatModel,
-		"model_ftype":                 "Q4_K - Medium",
+		"model_ftype":                 s.opts.Ftype,
 		"chat_template":               "",
 	})
 }
 
-func (s *Server) slots(w http.ResponseWriter, _ *http.Request, _ Request) {
-	s.mu.Lock()
-	busy := s.busy
-	s.mu.Unlock()
+func (s *Server) adapters(w http.ResponseWriter, _ *http.Request, _ Request) {
+	out := []map[string]any{}
+	for i, name := range s.opts.Adapters {
+		out = append(out, map[string]any{"id": i, "path": name, "scale": 0})
+	}
+	writeJSON(w, out)
+}
+
+func (s *Server) slotList(w http.ResponseWriter, _ *http.Request, _ Request) {
+	busy := s.Busy()
 	out := make([]map[string]any, s.opts.Slots)
 	for i := range out {
 		out[i] = map[string]any{"id": i, "n_ctx": s.opts.ContextTokens, "is_processing": i < busy}
@@ -130,6 +141,9 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, req Request)
 	for i, t := range req.Input {
 		tokens += len(Tokens(t))
 		v := spoil(Vector(strings.TrimPrefix(t, s.opts.QueryPrefix), s.opts.Dimensions), fault.Kind)
+		if s.opts.OtherVectors {
+			v = append(v[1:], v[0])
+		}
 		item := map[string]any{"object": "embedding", "index": i, "embedding": v}
 		if req.base64 {
 			item["embedding"] = encode(v)

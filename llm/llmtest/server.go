@@ -37,9 +37,12 @@ type Options struct {
 	EmbedModel    string // default test-embed
 	Dimensions    int    // default 384
 	ContextTokens int    // default 8192
-	Slots         int    // default 1
+	Slots         int    // generations at once, the others wait as they do in llama.cpp; default 64
 	APIKey        string // when set, everything but /health wants it
 	QueryPrefix   string // left out of what is embedded; default bge's
+	Ftype         string // llama.cpp's word for the quantisation; default Q4_K - Medium
+	Adapters      []string
+	OtherVectors  bool // embeds as another model would
 	PrefillPerSec float64
 	DecodePerSec  float64
 	// Reply scripts the answers; default Extract.
@@ -56,6 +59,7 @@ func (o Options) withDefaults() Options {
 	text((*string)(&o.Flavour), string(LlamaCPP))
 	text(&o.ChatModel, "test-chat")
 	text(&o.EmbedModel, "test-embed")
+	text(&o.Ftype, "Q4_K - Medium")
 	text(&o.QueryPrefix, "Represent this sentence for searching relevant passages: ")
 	if o.Dimensions == 0 {
 		o.Dimensions = 384
@@ -64,7 +68,7 @@ func (o Options) withDefaults() Options {
 		o.ContextTokens = 8192
 	}
 	if o.Slots == 0 {
-		o.Slots = 1
+		o.Slots = 64
 	}
 	if o.PrefillPerSec == 0 {
 		o.PrefillPerSec = 1000
@@ -88,11 +92,11 @@ type Server struct {
 	closing   sync.Once
 	handlers  sync.WaitGroup
 	cancelled chan Request
+	slots     chan struct{} // holds one for each generation
 
 	mu       sync.Mutex
 	requests []Request
 	faults   []Fault
-	busy     int
 	last     []int // tokens of the last prompt: the prefix cache
 }
 
@@ -106,6 +110,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		URL: "http://" + l.Addr().String(), opts: opts,
 		done: make(chan struct{}), cancelled: make(chan Request, 256),
+		slots: make(chan struct{}, opts.Slots),
 	}
 	s.http = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	s.handlers.Go(func() {
@@ -137,8 +142,24 @@ func Start(tb TB, opts Options) *Server {
 // BaseURL is what an OpenAI client wants: URL with /v1.
 func (s *Server) BaseURL() string { return s.URL + "/v1" }
 
-// Close drops every connection and waits for the handlers. It may be called twice.
+// StartMany starts n servers of the same options that live as long as the test.
+func StartMany(tb TB, n int, opts Options) []*Server {
+	tb.Helper()
+	out := make([]*Server, n)
+	for i := range out {
+		out[i] = Start(tb, opts)
+	}
+	return out
+}
+
+// Close drops every connection, as a process that is killed does, and waits for
+// the handlers. It may be called twice.
 func (s *Server) Close() {
+	s.die()
+	s.handlers.Wait()
+}
+
+func (s *Server) die() {
 	s.closing.Do(func() {
 		s.mu.Lock()
 		close(s.done)
@@ -146,8 +167,10 @@ func (s *Server) Close() {
 		// The listener and all connections are closed whatever the error says.
 		_ = s.http.Close()
 	})
-	s.handlers.Wait()
 }
+
+// Busy is the number of generations under way; those that wait for a slot do not count.
+func (s *Server) Busy() int { return len(s.slots) }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -209,7 +232,9 @@ func (s *Server) route(pattern string) handler {
 	case "llama.cpp GET /props":
 		return s.props
 	case "llama.cpp GET /slots":
-		return s.slots
+		return s.slotList
+	case "llama.cpp GET /lora-adapters":
+		return s.adapters
 	case "llama.cpp POST /apply-template":
 		return s.applyTemplate
 	case "llama.cpp POST /tokenize", "vllm POST /tokenize":

@@ -25,7 +25,7 @@ func (g *generation) stream() {
 			return
 		}
 		if finish == "" {
-			g.event(g.chunk(map[string]any{"content": piece}, nil))
+			g.event(g.logged(g.chunk(map[string]any{"content": piece}, nil), piece))
 			continue
 		}
 		last := g.chunk(map[string]any{}, finish)
@@ -53,6 +53,9 @@ func (g *generation) misbehave() (over bool) {
 	case HangMid:
 		g.s.hang(g.r.Context())
 		g.s.hungUp(g.r, g.req)
+	case DieMid:
+		g.s.die()
+		panic(http.ErrAbortHandler)
 	case ResetMid:
 		reset(g.w)
 	case CutMid:
@@ -82,6 +85,16 @@ func (g *generation) chunk(delta map[string]any, finish any) map[string]any {
 	}
 	out["choices"] = []any{choice}
 	return out
+}
+
+// logged adds log-probabilities when they were asked for and the flavour has them.
+func (g *generation) logged(chunk map[string]any, piece string) map[string]any {
+	if g.req.logprobs && g.s.opts.Flavour != Ollama {
+		chunk["choices"].([]any)[0].(map[string]any)["logprobs"] = map[string]any{
+			"content": []any{map[string]any{"token": piece, "logprob": -0.1, "top_logprobs": []any{}}},
+		}
+	}
+	return chunk
 }
 
 func (g *generation) event(v any) {
