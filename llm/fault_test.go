@@ -22,7 +22,7 @@ const answer = "The answer is forty-two and nothing else at all."
 
 // hasty makes the limits short, for faults that are about time.
 func hasty(co *llm.ChatOptions, eo *llm.EmbedOptions) {
-	co.Timeouts = llm.Timeouts{FirstToken: 500 * time.Millisecond, Idle: 500 * time.Millisecond, Total: 5 * time.Second}
+	co.Timeouts = llm.Timeouts{FirstToken: 2 * time.Second, Idle: 500 * time.Millisecond, Total: 10 * time.Second}
 	eo.Timeout, eo.QueryTimeout = 500*time.Millisecond, 500*time.Millisecond
 }
 

@@ -20,7 +20,10 @@ import (
 // over makes a Chat over servers; mod may change its options.
 func over(t testing.TB, servers []*llmtest.Server, mod func(*llm.ChatOptions)) *llm.Chat {
 	t.Helper()
-	o := llm.ChatOptions{Model: "test-chat", Pool: llm.PoolOptions{ProbeEvery: 5 * time.Millisecond}}
+	o := llm.ChatOptions{
+		Model: "test-chat", Timeouts: llm.Timeouts{FirstToken: time.Hour, Total: time.Hour}, // a busy machine must not fail a test
+		Pool: llm.PoolOptions{ProbeEvery: 5 * time.Millisecond, MaxWait: time.Hour},
+	}
 	for _, s := range servers {
 		o.BaseURLs = append(o.BaseURLs, s.BaseURL())
 	}
@@ -66,6 +69,18 @@ func held(gate <-chan struct{}, slots int) llmtest.Options {
 	return llmtest.Options{Slots: slots, Reply: func(llmtest.Request) llmtest.Reply { return llmtest.Reply{Text: "done", Gate: gate} }}
 }
 
+// open lets n pieces through.
+func open(t *testing.T, gate chan<- struct{}, n int) {
+	t.Helper()
+	for range n {
+		select {
+		case gate <- struct{}{}:
+		case <-time.After(time.Minute):
+			t.Fatal("nobody waits at the gate")
+		}
+	}
+}
+
 func generations(s *llmtest.Server) []llmtest.Request { return s.Requests("/v1/chat/completions") }
 
 // Time is counted in rounds: in each, every busy slot finishes its answer. Two
@@ -91,9 +106,7 @@ func TestTwoServersServeTwiceAsMuch(t *testing.T) {
 				}
 				return busy == full
 			}, fmt.Sprintf("%d servers are not kept full with %d requests left", n, left))
-			for range 2 * full { // the piece and the end of each
-				gate <- struct{}{}
-			}
+			open(t, gate, 2*full) // the piece and the end of each
 			left -= full
 		}
 		for _, r := range replies {
@@ -240,9 +253,7 @@ func TestCallersTakeTurns(t *testing.T) {
 	for i := range 3 {
 		add("small", fmt.Sprint("small ", i), 101+i)
 	}
-	for range 2 * len(replies) {
-		gate <- struct{}{}
-	}
+	open(t, gate, 2*len(replies))
 	for _, r := range replies {
 		require.NoError(t, soon(t, r).err)
 	}
@@ -284,9 +295,7 @@ func TestTheLineIsBounded(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, soon(t, leaves).err, context.Canceled)
 	require.Equal(t, 1, chat.Stats().Waiting, "who leaves leaves the line")
-	for range 4 {
-		gate <- struct{}{}
-	}
+	open(t, gate, 4)
 	require.NoError(t, soon(t, running).err)
 	require.NoError(t, soon(t, other).err)
 	require.Len(t, generations(s), 2)
