@@ -174,7 +174,7 @@ func Load(file string, environ []string) (Config, error) {
 		if err != nil {
 			return Config{}, fmt.Errorf("read the configuration: %w", err)
 		}
-		if err := k.Load(rawbytes.Provider(raw), yaml.Parser()); err != nil {
+		if err := overlay(k, rawbytes.Provider(raw), yaml.Parser(), known); err != nil {
 			return Config{}, fmt.Errorf("%s: %w", file, err)
 		}
 	}
@@ -186,7 +186,7 @@ func Load(file string, environ []string) (Config, error) {
 			return strings.ToLower(strings.ReplaceAll(name, "__", ".")), value
 		},
 	})
-	if err := k.Load(vars, nil); err != nil {
+	if err := overlay(k, vars, nil, known); err != nil {
 		return Config{}, fmt.Errorf("read GROUNDWORK_ variables: %w", err)
 	}
 	for _, key := range k.Keys() {
