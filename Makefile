@@ -12,6 +12,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GOFILES := $(shell git ls-files -co --exclude-standard '*.go' 2>/dev/null)
 TOOLS   := .tools
 LINT    := $(TOOLS)/bin/golangci-lint-2.15.0
+S3      := $(TOOLS)/bin/versitygw-1.8.0
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
@@ -29,8 +30,8 @@ demo: bin/groundwork
 		$(if $(MODEL),--model "$(MODEL)") $(if $(value Q),--question "$$Q") $(if $(EXIT),--exit)
 export Q
 
-# What tests need besides Go: a browser, the official clients, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
+# What tests need besides Go: an S3 server, a browser, the official clients, the models. Each step does nothing when it is done.
+test-setup: bin/groundwork $(S3) $(TOOLS)/hadolint $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
@@ -42,6 +43,17 @@ $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
 $(TOOLS)/clients-node: internal/app/clienttest/node/package-lock.json
 	cd internal/app/clienttest/node && npm ci --no-audit --no-fund --loglevel=error
 	mkdir -p $(TOOLS) && touch $@
+
+$(S3):
+	mkdir -p $(TOOLS)/bin
+	CGO_ENABLED=0 GOBIN=$(abspath $(TOOLS))/bin go install -trimpath -ldflags "-s -w" github.com/versity/versitygw/cmd/versitygw@v1.8.0
+	mv $(TOOLS)/bin/versitygw $@
+
+$(TOOLS)/hadolint: internal/deploytest/hadolint.lock
+	rm -rf $@ && mkdir -p $(TOOLS)
+	python3 -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $<
+	touch $@
 
 # The browser test needs Chromium; on Debian this installs it when it is missing and that is allowed.
 $(TOOLS)/chromium:

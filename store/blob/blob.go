@@ -1,5 +1,8 @@
-// Package blob keeps original files in a folder, by the SHA-256 of their
-// content: ROOT/ab/abcdef…. What Put has returned survives a power cut.
+// Package blob keeps original files by the SHA-256 of their content, in a
+// folder (Folder) or in an S3-compatible bucket (Bucket). Both use the same
+// names, ROOT/ab/abcdef…, so that any tool that copies files moves one to the
+// other. Bytes that no longer hash to their name are an error when they are
+// read to the end.
 package blob
 
 import (
@@ -16,7 +19,8 @@ import (
 	"groundwork/rag"
 )
 
-// Folder is a folder of contents. Files are 0600, folders 0700.
+// Folder is a folder of contents. Files are 0600, folders 0700. What Put has
+// returned survives a power cut.
 type Folder struct {
 	root string
 	tmp  string
@@ -61,23 +65,31 @@ func (f *Folder) Put(ctx context.Context, r io.Reader, limit int64) (string, int
 
 // write copies r to tmp, syncs and closes it.
 func write(ctx context.Context, tmp *os.File, r io.Reader, limit int64) (string, int64, error) {
-	hash := sha256.New()
-	src := &source{ctx: ctx, r: io.LimitReader(r, limit+1)}
-	size, err := io.Copy(io.MultiWriter(tmp, hash), src)
-	switch {
-	case src.err != nil:
-		err = broken(src.err)
-	case err != nil:
-		err = fmt.Errorf("store a file: %w", err)
-	case size > limit:
-		err = rag.Fail(rag.CodeTooLarge, fmt.Sprintf("the file is larger than %s; split it or raise upload.max_file", human(limit)))
-	default:
+	sum, size, err := receive(ctx, tmp, r, limit)
+	if err == nil {
 		err = tmp.Sync()
 	}
 	if closeErr := tmp.Close(); err == nil && closeErr != nil {
 		err = fmt.Errorf("store a file: %w", closeErr)
 	}
-	return hex.EncodeToString(hash.Sum(nil)), size, err
+	return sum, size, err
+}
+
+// receive copies r to w and says what came: its SHA-256 and its size. It fails
+// as Put does.
+func receive(ctx context.Context, w io.Writer, r io.Reader, limit int64) (string, int64, error) {
+	hash := sha256.New()
+	src := &source{ctx: ctx, r: io.LimitReader(r, limit+1)}
+	size, err := io.Copy(io.MultiWriter(w, hash), src)
+	switch {
+	case src.err != nil:
+		return "", 0, broken(src.err)
+	case err != nil:
+		return "", 0, fmt.Errorf("store a file: %w", err)
+	case size > limit:
+		return "", 0, rag.Fail(rag.CodeTooLarge, fmt.Sprintf("the file is larger than %s; split it or raise upload.max_file", human(limit)))
+	}
+	return hex.EncodeToString(hash.Sum(nil)), size, nil
 }
 
 // place moves a synced file to its address. It replaces an equal one, so that
@@ -101,7 +113,8 @@ func (f *Folder) place(tmp, sum string) error {
 	return nil
 }
 
-// Open opens a content; unknown ones give rag.CodeNotFound.
+// Open opens a content; unknown ones give rag.CodeNotFound. A reader that gets
+// to the end of a damaged one gets ErrDamaged there.
 func (f *Folder) Open(_ context.Context, sum string) (io.ReadSeekCloser, error) {
 	if !valid(sum) {
 		return nil, notFound(nil)
@@ -113,7 +126,7 @@ func (f *Folder) Open(_ context.Context, sum string) (io.ReadSeekCloser, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open a stored file: %w", err)
 	}
-	return file, nil
+	return verify(file, sum), nil
 }
 
 // Delete removes a content; unknown ones are no error.
