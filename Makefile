@@ -31,8 +31,8 @@ demo: bin/groundwork
 		$(if $(MODEL),--model "$(MODEL)") $(if $(value Q),--question "$$Q") $(if $(EXIT),--exit)
 export Q
 
-# What tests need besides Go: an S3 server, a browser, the official clients, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
+# What tests need besides Go: an S3 server, PostgreSQL, a browser, the official clients, the models. Each step does nothing when it is done.
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
@@ -65,6 +65,16 @@ $(TOOLS)/chromium:
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
 		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null && touch $@; \
 	else echo "Chromium is missing and cannot be installed from here (apt-get install chromium); the browser test will say so and be skipped."; fi
+
+# Tests of the library on PostgreSQL start the distribution's server themselves (internal/pgtest); nothing is left running.
+$(TOOLS)/postgres:
+	@mkdir -p $(TOOLS)
+	@if [ -n "$$POSTGRES_URL" ] || command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null && touch $@; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null && touch $@; \
+	else echo "PostgreSQL is missing and cannot be installed from here (apt-get install postgresql); its tests will say so and be skipped."; fi
 
 test: test-setup
 	@./.ci/gotest

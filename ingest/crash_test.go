@@ -15,12 +15,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/ingest"
+	"groundwork/internal/pgtest"
 	"groundwork/rag"
 )
 
 // Environment of the child process that is killed.
 const (
 	childDir   = "GROUNDWORK_TEST_CHILD"
+	childURL   = "GROUNDWORK_TEST_CHILD_URL"
 	childFrom  = "GROUNDWORK_TEST_CHILD_FROM"
 	childSlow  = "GROUNDWORK_TEST_CHILD_SLOW"
 	documents  = 100
@@ -65,7 +67,7 @@ func outcome(deeds []deed) map[string]string {
 // was acknowledged, and says "idle" when nothing is left to do. The parent
 // kills it on the way.
 func child(ctx context.Context, dir string) error {
-	s, err := assemble(ctx, dir)
+	s, err := assemble(ctx, dir, os.Getenv(childURL))
 	if err != nil {
 		return err
 	}
@@ -77,6 +79,9 @@ func child(ctx context.Context, dir string) error {
 			}
 			return ctx.Err()
 		}
+	}
+	if s.store.Shared() {
+		s.timeout = 3 * time.Second // nothing but a rescue takes a dead worker's jobs up
 	}
 	stop, err := s.work(ctx)
 	if err != nil {
@@ -147,6 +152,9 @@ func (s *server) all(ctx context.Context, scope rag.Scope) (docs []rag.Document,
 	return docs, nil
 }
 
+// where the data of a killed server lies.
+type where struct{ dir, url string }
+
 // end says when a child is killed: that long after so many deeds more, or
 // after it is up when none is left. The zero value lets it live.
 type end struct {
@@ -156,12 +164,12 @@ type end struct {
 
 // run starts a child that goes on after acked deeds. It returns how many were
 // acknowledged in the end and whether it became idle.
-func run(t *testing.T, dir string, acked int, e end) (int, bool) {
+func run(t *testing.T, w where, acked int, e end) (int, bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // long before a rescue would help
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), childDir+"="+dir, childFrom+"="+strconv.Itoa(acked))
+	cmd.Env = append(os.Environ(), childDir+"="+w.dir, childURL+"="+w.url, childFrom+"="+strconv.Itoa(acked))
 	if e.after > 0 {
 		cmd.Env = append(cmd.Env, childSlow+"=1")
 	}
@@ -197,30 +205,41 @@ func run(t *testing.T, dir string, acked int, e end) (int, bool) {
 
 func TestKilledAgainAndAgainNothingIsLostOrDoubled(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		killedAgainAndAgain(t, where{dir: t.TempDir()}, killed)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		killedAgainAndAgain(t, where{t.TempDir(), pgtest.URL(t)}, killed/2)
+	})
+}
+
+func killedAgainAndAgain(t *testing.T, w where, kills int) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	acked, early := 0, 0
-	for range killed {
+	for range kills {
 		var idle bool
-		acked, idle = run(t, dir, acked, end{random.IntN(15), time.Millisecond + time.Duration(random.IntN(100))*time.Millisecond})
+		acked, idle = run(t, w, acked, end{random.IntN(15), time.Millisecond + time.Duration(random.IntN(100))*time.Millisecond})
 		if idle {
 			early++
 		}
 	}
-	t.Logf("%d of %d deeds acknowledged after %d kills; %d children had nothing left to do", acked, len(plan()), killed, early)
-	acked, idle := run(t, dir, acked, end{})
+	t.Logf("%d of %d deeds acknowledged after %d kills; %d children had nothing left to do", acked, len(plan()), kills, early)
+	acked, idle := run(t, w, acked, end{})
 	require.Equal(t, len(plan()), acked)
 	require.True(t, idle)
-	requireOutcome(t, dir)
+	requireOutcome(t, w)
 }
 
 // requireOutcome checks invariants 1 to 3: every acknowledged document is
 // there once and ready, with exactly its chunks, and nothing else is anywhere.
-func requireOutcome(t *testing.T, dir string) {
+func requireOutcome(t *testing.T, w where) {
 	t.Helper()
-	s, err := assemble(t.Context(), dir)
+	s, err := assemble(t.Context(), w.dir, w.url)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.store.Close()) }()
 	st, err := s.store.Store(t.Context(), rag.DefaultTenant, storeName)

@@ -25,6 +25,8 @@ type journal struct {
 	file   *os.File
 	docs   map[string]*indexed // by store and document
 	refuse func(op string) error
+	// gate is passed before each change, with nothing locked: a worker that waits in it stands still.
+	gate func(c change)
 }
 
 type indexed struct {
@@ -45,7 +47,7 @@ func openJournal(path string) (*journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &journal{file: file, docs: map[string]*indexed{}, refuse: func(string) error { return nil }}
+	j := &journal{file: file, docs: map[string]*indexed{}, refuse: func(string) error { return nil }, gate: func(change) {}}
 	in, whole := bufio.NewReader(file), int64(0)
 	for {
 		line, err := in.ReadBytes('\n')
@@ -67,6 +69,7 @@ func openJournal(path string) (*journal, error) {
 }
 
 func (j *journal) do(c change) error {
+	j.gate(c)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if err := j.refuse(c.Op); err != nil {

@@ -78,11 +78,15 @@ type Library interface {
 
 // Publisher is the end of a version, good or bad.
 type Publisher interface {
-	// Complete is nil while every chunk of the version is indexed and it waits to be published.
+	// Complete is nil while every chunk of the version is indexed and it waits
+	// to be published, also when it was superseded after that. Once it gives
+	// ErrStale it always will.
 	Complete(ctx context.Context, ref Ref) error
-	// Ready makes the version the live one and drops text, chunks and blob
-	// references of older versions; it returns the SHA-256 of blobs that
-	// nothing refers to any more.
+	// Ready makes the version, which the index shows now, the live one and
+	// drops text, chunks and blob references of older versions; it returns the
+	// SHA-256 of blobs that nothing refers to any more. A version that was
+	// superseded after all its chunks were indexed becomes the live one too,
+	// until the newer one is ready.
 	Ready(ctx context.Context, ref Ref) (orphans []string, err error)
 	// Fail records why the version will never be ready. An older live version stays live.
 	Fail(ctx context.Context, ref Ref, code rag.Code, message string) error
@@ -151,7 +155,9 @@ type Index interface {
 	// of the document, in one step: a search sees the old or the new, never both, never neither.
 	// A version older than the searchable one is discarded instead.
 	Publish(ctx context.Context, scope rag.Scope, documentID string, version int) error
-	// Discard deletes what was upserted for one version; it does nothing when there is nothing.
+	// Discard deletes what is there of one version, staged or searchable; it
+	// does nothing when there is nothing. The version is one that the library
+	// has given up for good, so that what a late worker left of it goes too.
 	Discard(ctx context.Context, scope rag.Scope, documentID string, version int) error
 	// Remove deletes all versions and returns how many chunks and vectors went.
 	Remove(ctx context.Context, scope rag.Scope, documentID string) (chunks, vectors int, err error)

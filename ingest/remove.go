@@ -60,29 +60,37 @@ func (s *Service) finish(ctx context.Context, r Removal, id string) (rag.Receipt
 	return receipt, nil
 }
 
-// sweep takes a removal out of the index and ends it; one that was ended is left alone.
+// sweep takes a removal out of the index and ends it; one that was ended is
+// left alone. Nobody sweeps it at the same time: the second sweep might come
+// after the same file was attached again.
 func (s *Service) sweep(ctx context.Context, r Removal) (chunks, vectors int, err error) {
 	if r.ID == "" {
 		return 0, 0, nil
 	}
-	s.sweeping.Lock()
-	defer s.sweeping.Unlock()
-	if _, err := s.Trash.Pending(ctx, r.Tenant, r.ID); err != nil {
+	err = s.locks().Exclusive(ctx, removalLock(r.ID), func(ctx context.Context) error {
+		if _, err := s.Trash.Pending(ctx, r.Tenant, r.ID); err != nil {
+			return err
+		}
+		for _, t := range r.Targets {
+			c, v, err := s.clean(ctx, r.Tenant, t)
+			if err != nil {
+				return err
+			}
+			chunks, vectors = chunks+c, vectors+v
+		}
+		return s.Trash.Removed(ctx, r)
+	})
+	return chunks, vectors, err
+}
+
+// clean takes one target out of the index; it is called with the removal's lock held.
+func (s *Service) clean(ctx context.Context, tenant string, t Target) (chunks, vectors int, err error) {
+	if err := ctx.Err(); err != nil { // this process stood still, and the lock may be another's
 		return 0, 0, err
 	}
-	for _, t := range r.Targets {
-		scope := rag.Scope{Tenant: r.Tenant, Store: t.StoreID}
-		if t.DocumentID == "" {
-			if err := s.Index.RemoveStore(ctx, scope); err != nil {
-				return 0, 0, err
-			}
-			continue
-		}
-		c, v, err := s.Index.Remove(ctx, scope, t.DocumentID)
-		if err != nil {
-			return 0, 0, err
-		}
-		chunks, vectors = chunks+c, vectors+v
+	scope := rag.Scope{Tenant: tenant, Store: t.StoreID}
+	if t.DocumentID == "" {
+		return 0, 0, s.Index.RemoveStore(ctx, scope)
 	}
-	return chunks, vectors, s.Trash.Removed(ctx, r)
+	return s.Index.Remove(ctx, scope, t.DocumentID)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"groundwork/rag"
@@ -36,7 +35,7 @@ type Limits struct {
 	Backoff  time.Duration // before the second try; four times as long before each further one, at most 5 minutes; 0: 1 s
 }
 
-// Service is the way of a document. Fill in every field but Log, then use it
+// Service is the way of a document. Fill in every field but Locks and Log, then use it
 // from any number of goroutines.
 type Service struct {
 	Library   Library
@@ -50,15 +49,18 @@ type Service struct {
 	Split     Split
 	Analyze   rag.Analyze
 	Limits    Limits
+	Locks     Locks        // nil: no other process uses the library
 	Log       *slog.Logger // nil: discard
 
-	// blobs keeps a content from being deleted between its Put and the row
-	// that refers to it.
-	blobs sync.RWMutex
-	// sweeping keeps a removal from cleaning the index twice, the second time
-	// after the same file was attached again.
-	sweeping sync.Mutex
-	changes  signal
+	local   LocalLocks
+	changes signal
+}
+
+func (s *Service) locks() Locks {
+	if s.Locks == nil {
+		return &s.local
+	}
+	return s.Locks
 }
 
 func (s *Service) log() *slog.Logger {
@@ -80,7 +82,7 @@ func (s *Service) Upload(ctx context.Context, scope rag.Scope, path, mediaType s
 		return rag.Document{}, err
 	}
 	var doc rag.Document
-	err = s.refer(ctx, sum, func() error {
+	err = s.refer(ctx, sum, func(ctx context.Context) error {
 		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: path,
 			SHA256: sum, Bytes: size, MediaType: mediaType})
 		return err
@@ -99,7 +101,7 @@ func (s *Service) AddFile(ctx context.Context, tenant, filename, purpose string,
 		return rag.File{}, err
 	}
 	var file rag.File
-	err = s.refer(ctx, sum, func() error {
+	err = s.refer(ctx, sum, func(ctx context.Context) error {
 		file, err = s.Catalog.AddFile(ctx, rag.File{Tenant: tenant, Filename: filename, Purpose: purpose, SHA256: sum, Bytes: size})
 		return err
 	})
@@ -132,10 +134,8 @@ func (s *Service) put(ctx context.Context, tenant string, body io.Reader) (sum s
 
 // refer runs add, which makes a row that refers to a content just put. When it
 // fails, the content goes again unless something else refers to it.
-func (s *Service) refer(ctx context.Context, sum string, add func() error) error {
-	err := func() error {
-		s.blobs.RLock()
-		defer s.blobs.RUnlock()
+func (s *Service) refer(ctx context.Context, sum string, add func(context.Context) error) error {
+	err := s.locks().Shared(ctx, contentLock(sum), func(ctx context.Context) error {
 		content, err := s.Files.Open(ctx, sum)
 		if rag.CodeOf(err) == rag.CodeNotFound { // deleted with its last document since it was put
 			return &rag.Error{Code: rag.CodeBusy, RetryAfter: time.Second, Err: err,
@@ -147,8 +147,8 @@ func (s *Service) refer(ctx context.Context, sum string, add func() error) error
 		if err := content.Close(); err != nil {
 			return err
 		}
-		return add()
-	}()
+		return add(ctx)
+	})
 	if err != nil {
 		if _, dropErr := s.drop(context.WithoutCancel(ctx), []string{sum}); dropErr != nil {
 			s.log().Error("an unused file stays until the next start", "sha256", sum, "error", dropErr)
@@ -162,19 +162,29 @@ func (s *Service) drop(ctx context.Context, sums []string) (n int, err error) {
 	if len(sums) == 0 {
 		return 0, nil
 	}
-	s.blobs.Lock()
-	defer s.blobs.Unlock()
-	free, err := s.Catalog.Unreferenced(ctx, sums)
-	if err != nil {
-		return 0, err
+	free, err := s.Catalog.Unreferenced(ctx, sums) // most are in use: those need no lock
+	for i := 0; i < len(free) && err == nil; i++ {
+		err = s.locks().Exclusive(ctx, contentLock(free[i]), func(ctx context.Context) error {
+			gone, err := s.deleteUnused(ctx, free[i])
+			if gone {
+				n++
+			}
+			return err
+		})
 	}
-	for _, sum := range free {
-		if err := s.Files.Delete(ctx, sum); err != nil {
-			return n, err
-		}
-		n++
+	return n, err
+}
+
+// deleteUnused is called with the content's lock held.
+func (s *Service) deleteUnused(ctx context.Context, sum string) (bool, error) {
+	free, err := s.Catalog.Unreferenced(ctx, []string{sum})
+	if err != nil || len(free) == 0 {
+		return false, err
 	}
-	return n, nil
+	if err := ctx.Err(); err != nil { // this process stood still, and the lock may be another's
+		return false, err
+	}
+	return true, s.Files.Delete(ctx, sum)
 }
 
 // Recover deletes the contents that an interrupted upload or deletion left. It

@@ -18,8 +18,11 @@ const (
 	// maxStarts is how often a job may start without ever returning: then it is
 	// taken for the one that kills the process.
 	maxStarts = 50
-	// lastWords is the time to record a failure after the job's own has run out.
+	// lastWords is the time to record a failure, or to clean up, after the job's own has run out.
 	lastWords = 10 * time.Second
+	// overdue is how long after its deadline a job that returns must have stood
+	// still with its process: another worker may have taken it over.
+	overdue = 10 * time.Second
 )
 
 // permanent are the codes that no second try changes.
@@ -50,6 +53,8 @@ func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, ref Ref, er
 		return s.discard(ctx, ref)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled // the server stops; River keeps the job as it was
+	case late(ctx):
+		return s.overtaken(ctx, ref)
 	case code == rag.CodeUnavailable || code == rag.CodeBusy:
 		return river.JobSnooze(patience(err))
 	case permanent[code] || errorsOf(job)+1 >= s.Limits.Attempts:
@@ -58,6 +63,25 @@ func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, ref Ref, er
 		s.log().Warn("a job failed; it is tried again", "job", job.Kind, "document", ref.DocumentID, "version", ref.Version, "error", err)
 		return err
 	}
+}
+
+// overtaken ends a job that this process may have lost to another: its error
+// says nothing about the document, but what it left of a version that was given
+// up meanwhile goes. A job that nobody took over is tried again.
+func (s *Service) overtaken(ctx context.Context, ref Ref) error {
+	check, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	if errors.Is(s.Publisher.Complete(check, ref), ErrStale) {
+		return s.discard(ctx, ref)
+	}
+	return river.JobSnooze(snooze)
+}
+
+// late tells whether the process stood still past the job's deadline. Clock
+// readings without their monotonic part count a suspended machine too.
+func late(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ok && time.Now().Round(0).Sub(deadline.Round(0)) > overdue
 }
 
 // fail shows the document as failed and stops the job.
@@ -102,8 +126,18 @@ func ofModel(err error) error {
 	return &rag.Error{Code: rag.CodeEmbedding, Message: message, Err: err}
 }
 
-// discard takes what a version that will never be searchable left in the index.
+// discard takes what a version that will never be searchable left in the
+// index, even when the job's time is over: nobody else will. One that waits to
+// be published is left to its publish job, though it was superseded.
 func (s *Service) discard(ctx context.Context, ref Ref) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	switch err := s.Publisher.Complete(ctx, ref); {
+	case err == nil, errors.Is(err, ErrDone):
+		return nil
+	case !errors.Is(err, ErrStale):
+		return err
+	}
 	if err := s.Index.Discard(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
 		return fmt.Errorf("discard version %d: %w", ref.Version, err)
 	}

@@ -20,12 +20,15 @@ type last struct {
 	code      rag.Code
 	discarded int
 	err       error
+	complete  error
 }
 
 func (l *last) Fail(_ context.Context, _ Ref, code rag.Code, _ string) error {
 	l.code = code
 	return l.err
 }
+
+func (l *last) Complete(context.Context, Ref) error { return l.complete }
 
 func (l *last) Discard(context.Context, rag.Scope, string, int) error {
 	l.discarded++
@@ -39,11 +42,10 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 	failed := rivertype.AttemptError{Error: "connection reset"}
 	stopping, stop := context.WithCancel(t.Context())
 	stop()
-	late, end := context.WithTimeout(t.Context(), -time.Second)
-	defer end()
 	for _, c := range []struct {
 		name      string
 		ctx       context.Context
+		expired   bool // its time has just run out
 		job       rivertype.JobRow
 		result    error
 		failing   error
@@ -63,16 +65,21 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 		{name: "model away", job: row(3, failed, failed), result: rag.Fail(rag.CodeUnavailable, "x"), want: &river.JobSnoozeError{}},
 		{name: "model busy", result: ofModel(rag.Fail(rag.CodeBusy, "x")), want: &river.JobSnoozeError{}},
 		{name: "server stops", ctx: stopping, job: row(3, failed, failed), result: reset, want: context.Canceled},
-		{name: "too slow, the third time", ctx: late, job: row(3, failed, failed), result: context.DeadlineExceeded, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
+		{name: "too slow, the third time", expired: true, job: row(3, failed, failed), result: context.DeadlineExceeded, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
 		{name: "kills the process", job: row(maxStarts + 1), result: nil, want: &river.JobCancelError{}, code: rag.CodeInvalidFile, discarded: 1},
 		{name: "the last error was a panic", job: row(4, failed, failed, failed), result: nil, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			end := &last{err: c.failing}
+			end := &last{err: c.failing, complete: ErrStale}
 			s := &Service{Publisher: end, Index: end, Limits: Limits{Attempts: 3}}
 			if c.ctx == nil {
 				c.ctx = t.Context()
+			}
+			if c.expired {
+				ctx, cancel := context.WithTimeout(c.ctx, 0)
+				defer cancel()
+				c.ctx = ctx
 			}
 			got := s.step(c.ctx, &c.job, Ref{}, func(context.Context, Ref) error { return c.result })
 			var cancelled *river.JobCancelError
@@ -117,4 +124,55 @@ func TestSpansOutOfOrderAreRefused(t *testing.T) {
 	chunks, err := toChunks(Ref{}, "fünf 5", []Span{{Start: 0, End: 5}, {Start: 6, End: 7}})
 	require.NoError(t, err)
 	require.Equal(t, [][2]int{{0, 4}, {5, 6}}, [][2]int{{chunks[0].Start, chunks[0].End}, {chunks[1].Start, chunks[1].End}})
+}
+
+func TestAJobThatStoodStillPastItsTimeSaysNothingAboutTheDocument(t *testing.T) {
+	t.Parallel()
+	failed := rivertype.AttemptError{Error: "connection reset"}
+	ctx, cancel := context.WithTimeout(t.Context(), -time.Minute)
+	defer cancel()
+	for _, result := range []error{context.DeadlineExceeded, rag.Fail(rag.CodeUnavailable, "x"), errors.New("reset")} {
+		end := &last{}
+		s := &Service{Publisher: end, Index: end, Limits: Limits{Attempts: 3}}
+		var snoozed *river.JobSnoozeError
+		job := row(3, failed, failed)
+		require.ErrorAs(t, s.step(ctx, &job, Ref{}, func(context.Context, Ref) error { return result }), &snoozed)
+		require.Empty(t, end.code, "it does not fail")
+		require.Zero(t, end.discarded)
+
+		end.complete = ErrStale
+		require.NoError(t, s.step(ctx, &job, Ref{}, func(context.Context, Ref) error { return result }))
+		require.Equal(t, 1, end.discarded, "what it left of a version that was given up goes")
+	}
+}
+
+func TestLocalLocksKeepApartByKey(t *testing.T) {
+	t.Parallel()
+	var locks LocalLocks
+	inside, done := make(chan struct{}), make(chan error, 1)
+	leave := make(chan struct{})
+	go func() {
+		done <- locks.Exclusive(t.Context(), "a", func(context.Context) error {
+			close(inside)
+			<-leave
+			return nil
+		})
+	}()
+	<-inside
+	nothing := func(context.Context) error { return nil }
+	require.NoError(t, locks.Exclusive(t.Context(), "b", nothing))
+	entered := make(chan error, 1)
+	go func() { entered <- locks.Shared(t.Context(), "a", nothing) }()
+	select {
+	case <-entered:
+		t.Fatal("shared and exclusive at once")
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(leave)
+	require.NoError(t, <-done)
+	require.NoError(t, <-entered)
+	require.NoError(t, locks.Shared(t.Context(), "a", func(ctx context.Context) error {
+		return locks.Shared(ctx, "a", nothing)
+	}))
+	require.Empty(t, locks.held)
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"groundwork/ingest"
+	"groundwork/internal/pgtest"
 	"groundwork/rag"
 	"groundwork/store/blob"
 	"groundwork/store/sql"
@@ -27,20 +28,33 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		if err := pgtest.Stop(); err != nil {
+			fmt.Println(err)
+			code = 1
+		}
+		os.Exit(code)
+	}))
 }
 
 // server is a whole document path over one data directory.
 type server struct {
 	*ingest.Service
-	store *sql.Store
-	files *blob.Folder
-	index *journal
-	model *model
+	store   *sql.Store
+	files   *blob.Folder
+	index   *journal
+	model   *model
+	timeout time.Duration // of a job
 }
 
-func assemble(ctx context.Context, dir string) (*server, error) {
-	store, err := sql.Open(ctx, sql.Options{Path: filepath.Join(dir, "library.db"), SweepAfter: time.Second})
+// assemble builds a server on a data directory. Its library is the file in it,
+// or the database that url names.
+func assemble(ctx context.Context, dir, url string) (*server, error) {
+	opt := sql.Options{Path: filepath.Join(dir, "library.db"), SweepAfter: time.Second}
+	if url != "" {
+		opt.URL, opt.Writers, opt.Readers = url, 4, 2
+	}
+	store, err := sql.Open(ctx, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -52,11 +66,15 @@ func assemble(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{store: store, files: files, index: index, model: &model{}}
+	return newServer(store, files, index), nil
+}
+
+func newServer(store *sql.Store, files *blob.Folder, index *journal) *server {
+	s := &server{store: store, files: files, index: index, model: &model{}, timeout: time.Minute}
 	s.Service = &ingest.Service{Library: store, Publisher: store, Catalog: store, Trash: store, Files: files, Index: index,
 		Embedder: s.model, Parse: parse, Split: lines, Analyze: analyze,
-		Limits: ingest.Limits{MaxFile: 1 << 20, Batch: 4, Attempts: 3, Backoff: time.Millisecond}}
-	return s, nil
+		Limits: ingest.Limits{MaxFile: 1 << 20, Batch: 4, Attempts: 3, Backoff: time.Millisecond}, Locks: store.Locks()}
+	return s
 }
 
 // work takes jobs until the returned function is called.
@@ -66,13 +84,13 @@ func (s *server) work(ctx context.Context) (stop func(context.Context) error, er
 	}
 	workers := river.NewWorkers()
 	s.Register(workers)
-	return s.store.Work(ctx, workers, sql.WorkOptions{Workers: 2, JobTimeout: time.Minute, RescueAfter: 10 * time.Minute})
+	return s.store.Work(ctx, workers, sql.WorkOptions{Workers: 2, JobTimeout: s.timeout, RescueAfter: 10 * s.timeout})
 }
 
 // setup is a server that works, with an empty store. Change what it is made of in prepare.
 func setup(t *testing.T, prepare ...func(*server)) (*server, rag.Scope) {
 	t.Helper()
-	s, err := assemble(t.Context(), t.TempDir())
+	s, err := assemble(t.Context(), t.TempDir(), "")
 	require.NoError(t, err)
 	for _, f := range prepare {
 		f(s)

@@ -118,23 +118,34 @@ func (s *Service) embed(ctx context.Context, ref Ref, from, to int) error {
 	for i, c := range chunks {
 		entries[i] = Entry{ChunkID: c.ID, DocumentID: ref.DocumentID, Version: ref.Version, Vector: vectors[i], Terms: s.Analyze(texts[i])}
 	}
+	if err := ctx.Err(); err != nil { // a client that ignores its context must not write for a job that is over
+		return err
+	}
 	if err := s.Index.Upsert(ctx, ref.Scope(), entries); err != nil {
 		return err
 	}
 	return s.Library.Embedded(ctx, ref, from, to)
 }
 
-// publish flips the pointer: index first, so that what the library calls ready can be found.
+// publish flips the pointer: index first, so that what the library calls ready
+// can be found. Once the index shows the version, the library is told, even
+// when the job's time is over.
 func (s *Service) publish(ctx context.Context, ref Ref) error {
-	if err := s.Publisher.Complete(ctx, ref); err != nil {
+	err := s.Publisher.Complete(ctx, ref)
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.Index.Publish(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
 		return err
 	}
-	orphans, err := s.Publisher.Ready(ctx, ref)
+	told, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	orphans, err := s.Publisher.Ready(told, ref)
 	if err != nil {
-		return err
+		return searchable(err)
 	}
 	s.changes.fire()
 	s.log().Info("document ready", "document", ref.DocumentID, "version", ref.Version)
@@ -142,6 +153,16 @@ func (s *Service) publish(ctx context.Context, ref Ref) error {
 		s.log().Error("the file of an old version stays until the next start", "document", ref.DocumentID, "error", err)
 	}
 	return nil
+}
+
+// searchable is an error of Ready: the index shows the version already, so it
+// must become the live one, however long that takes.
+func searchable(err error) error {
+	var known *rag.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	return &rag.Error{Code: rag.CodeUnavailable, Err: err, Message: "the document is indexed but not yet marked as ready; it is tried again"}
 }
 
 // sweepJob ends a deletion that its caller did not.

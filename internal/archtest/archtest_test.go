@@ -53,6 +53,7 @@ var table = map[string]rule{
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
+	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
 	"cmd/groundwork":          {ours: []string{"configs", "internal/app", "eval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
 }
 

@@ -15,12 +15,14 @@ const purpose = "assistants"
 
 // Admit fails with rag.CodeBusy when Accept would refuse for a full queue.
 func (s *Store) Admit(ctx context.Context, tenant string) error {
-	return s.admit(ctx, s.reader, tenant)
+	return s.read(ctx, "look at the queue", func(ctx context.Context, q querier) error {
+		return s.admit(ctx, q, tenant)
+	})
 }
 
 // Accept stores an uploaded or attached document and its parse job in one transaction.
 func (s *Store) Accept(ctx context.Context, a ingest.Accepted) (doc rag.Document, created bool, err error) {
-	err = s.write(ctx, "accept a document", func(tx *sql.Tx) error {
+	err = s.write(ctx, "accept a document", func(ctx context.Context, tx *txn) error {
 		doc, created, err = s.accept(ctx, tx, a)
 		return err
 	})
@@ -30,17 +32,19 @@ func (s *Store) Accept(ctx context.Context, a ingest.Accepted) (doc rag.Document
 	return doc, created, nil
 }
 
-func (s *Store) accept(ctx context.Context, tx *sql.Tx, a ingest.Accepted) (rag.Document, bool, error) {
+// accept locks in the order store, file, document, as everything does that
+// locks more than one of them. The store's lock keeps a removal of the store
+// out; the file's one keeps out whoever attaches or removes the same file.
+func (s *Store) accept(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Document, bool, error) {
 	scope := rag.Scope{Tenant: a.Tenant, Store: a.StoreID}
-	if err := storeExists(ctx, tx, scope); err != nil {
+	if err := keepStore(ctx, tx, scope); err != nil {
 		return rag.Document{}, false, err
 	}
-	if a.FileID != "" {
-		if err := attachable(ctx, tx, &a); err != nil {
-			return rag.Document{}, false, err
-		}
+	id, err := s.identity(ctx, tx, &a)
+	if err != nil {
+		return rag.Document{}, false, err
 	}
-	doc, err := s.known(ctx, tx, scope, a)
+	doc, err := lockDocument(ctx, tx, scope, id)
 	isNew := rag.CodeOf(err) == rag.CodeNotFound
 	if err != nil && !isNew {
 		return rag.Document{}, false, err
@@ -59,16 +63,40 @@ func (s *Store) accept(ctx context.Context, tx *sql.Tx, a ingest.Accepted) (rag.
 	if err != nil {
 		return rag.Document{}, false, err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO versions (store_id, document_id, version, tenant, sha256, text) VALUES (?, ?, ?, ?, ?, '')",
+	err = tx.exec(ctx, "INSERT INTO versions (store_id, document_id, version, tenant, sha256, text) VALUES (?, ?, ?, ?, ?, '')",
 		doc.StoreID, doc.ID, doc.Version, doc.Tenant, doc.SHA256)
 	if err == nil {
-		_, err = s.jobs.InsertTx(ctx, tx, ingest.ParseArgs{Ref: refOf(doc)}, nil)
+		_, err = s.jobs.InsertTx(ctx, tx.Tx, ingest.ParseArgs{Ref: refOf(doc)}, nil)
 	}
 	return doc, true, err
 }
 
-// attachable fills in what the file knows.
-func attachable(ctx context.Context, tx *sql.Tx, a *ingest.Accepted) error {
+// identity is the id of the document that a is a version of: of the file
+// attached, or of the document at its path; "" when there is none at the path.
+// The file is locked.
+func (s *Store) identity(ctx context.Context, tx *txn, a *ingest.Accepted) (id string, err error) {
+	if a.FileID != "" {
+		return a.FileID, attachable(ctx, tx, a)
+	}
+	err = tx.QueryRowContext(ctx, "SELECT id FROM documents WHERE tenant = ? AND store_id = ? AND "+tx.d.samePath+" AND owned = 1",
+		a.Tenant, a.StoreID, a.Path).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil // two who insert at once: the second one hits the unique index and runs again
+	}
+	if err != nil {
+		return "", err
+	}
+	if err = lockFile(ctx, tx, id); rag.CodeOf(err) == rag.CodeNotFound {
+		return "", nil // removed meanwhile
+	}
+	return id, err
+}
+
+// attachable locks the file and fills in what it knows.
+func attachable(ctx context.Context, tx *txn, a *ingest.Accepted) error {
+	if err := lockFile(ctx, tx, a.FileID); err != nil {
+		return err
+	}
 	f, err := findFile(ctx, tx, a.Tenant, a.FileID)
 	if err != nil {
 		return err
@@ -89,24 +117,7 @@ func attachable(ctx context.Context, tx *sql.Tx, a *ingest.Accepted) error {
 	return nil
 }
 
-// known is the document that has the identity of a: the file attached, or the path.
-func (s *Store) known(ctx context.Context, tx *sql.Tx, scope rag.Scope, a ingest.Accepted) (rag.Document, error) {
-	if a.FileID != "" {
-		return findDocument(ctx, tx, scope, a.FileID)
-	}
-	var id string
-	err := tx.QueryRowContext(ctx, "SELECT id FROM documents WHERE tenant = ? AND store_id = ? AND path = ? AND owned = 1",
-		a.Tenant, a.StoreID, a.Path).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return rag.Document{}, rag.Fail(rag.CodeNotFound, "")
-	}
-	if err != nil {
-		return rag.Document{}, err
-	}
-	return findDocument(ctx, tx, scope, id)
-}
-
-func (s *Store) insert(ctx context.Context, tx *sql.Tx, a ingest.Accepted) (rag.Document, error) {
+func (s *Store) insert(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Document, error) {
 	now, owned := s.now(), 0
 	d := rag.Document{ID: a.FileID, Tenant: a.Tenant, StoreID: a.StoreID, Path: a.Path, SHA256: a.SHA256, Bytes: a.Bytes,
 		MediaType: a.MediaType, State: rag.StateQueued, CreatedAt: moment(now), UpdatedAt: moment(now)}
@@ -121,13 +132,13 @@ func (s *Store) insert(ctx context.Context, tx *sql.Tx, a ingest.Accepted) (rag.
 	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
 		return rag.Document{}, err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(17)+")",
+	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(17)+")",
 		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, owned)
 	return d, err
 }
 
 // renew makes a new version of a known document.
-func (s *Store) renew(ctx context.Context, tx *sql.Tx, d *rag.Document, a ingest.Accepted) (err error) {
+func (s *Store) renew(ctx context.Context, tx *txn, d *rag.Document, a ingest.Accepted) (err error) {
 	now := s.now()
 	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
 		return err
@@ -146,19 +157,21 @@ func (s *Store) renew(ctx context.Context, tx *sql.Tx, d *rag.Document, a ingest
 
 // nextVersion never gives the same number twice for a file, so that a job of a
 // version that was removed can never touch one that was added again.
-func nextVersion(ctx context.Context, tx *sql.Tx, fileID string) (version int, err error) {
+func nextVersion(ctx context.Context, tx *txn, fileID string) (version int, err error) {
 	err = tx.QueryRowContext(ctx, "UPDATE files SET last_version = last_version + 1 WHERE id = ? RETURNING last_version", fileID).Scan(&version)
 	return version, err
 }
 
-// admit compares the documents on their way with the limits.
+// admit compares the documents on their way with the limits. On PostgreSQL
+// those that come in the same moment do not see each other, and may exceed a
+// limit by as many as there are connections.
 func (s *Store) admit(ctx context.Context, q querier, tenant string) error {
 	if s.opt.MaxQueue <= 0 && s.opt.MaxQueueTenant <= 0 {
 		return nil
 	}
 	var all, own int
-	err := q.QueryRowContext(ctx, `SELECT COALESCE(SUM(t.documents), 0), COALESCE(SUM(CASE WHEN s.tenant = ? THEN t.documents ELSE 0 END), 0)
-		FROM tallies t JOIN stores s ON s.id = t.store_id WHERE t.state IN ('queued', 'parsing', 'embedding')`, tenant).Scan(&all, &own)
+	err := q.QueryRowContext(ctx, `SELECT COUNT(*), COUNT(CASE WHEN tenant = ? THEN 1 END)
+		FROM documents WHERE state IN ('queued', 'parsing', 'embedding')`, tenant).Scan(&all, &own)
 	if err != nil {
 		return err
 	}

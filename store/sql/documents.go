@@ -13,52 +13,60 @@ const documentColumns = `id, tenant, store_id, path, sha256, bytes, media_type, 
 	error_code, error, chunks, chunks_done, created_at, updated_at`
 
 // Documents lists a store's documents.
-func (s *Store) Documents(ctx context.Context, scope rag.Scope, p rag.Page) ([]rag.Document, bool, error) {
-	if err := storeExists(ctx, s.reader, scope); err != nil {
-		return nil, false, fmt.Errorf("list documents: %w", err)
-	}
-	l := list{documentColumns, "documents", "tenant = ? AND store_id = ?", []any{scope.Tenant, scope.Store}}
-	if p.State != "" {
-		l.where += " AND state = ?"
-		l.args = append(l.args, p.State)
-	}
-	docs, more, err := page(ctx, s.reader, l, p, scanDocument)
-	if err != nil {
-		return nil, false, fmt.Errorf("list documents: %w", err)
-	}
-	return docs, more, nil
+func (s *Store) Documents(ctx context.Context, scope rag.Scope, p rag.Page) (docs []rag.Document, more bool, err error) {
+	err = s.read(ctx, "list documents", func(ctx context.Context, q querier) error {
+		if err := storeExists(ctx, q, scope); err != nil {
+			return err
+		}
+		l := list{documentColumns, "documents", "tenant = ? AND store_id = ?", []any{scope.Tenant, scope.Store}}
+		if p.State != "" {
+			l.where += " AND state = ?"
+			l.args = append(l.args, string(p.State))
+		}
+		docs, more, err = page(ctx, q, l, p, scanDocument)
+		return err
+	})
+	return docs, more, err
 }
 
 // Document finds one document of a store.
-func (s *Store) Document(ctx context.Context, scope rag.Scope, id string) (rag.Document, error) {
-	doc, err := findDocument(ctx, s.reader, scope, id)
-	if err != nil {
-		return rag.Document{}, fmt.Errorf("find a document: %w", err)
-	}
-	return doc, nil
+func (s *Store) Document(ctx context.Context, scope rag.Scope, id string) (doc rag.Document, err error) {
+	err = s.read(ctx, "find a document", func(ctx context.Context, q querier) error {
+		doc, err = findDocument(ctx, q, scope, id)
+		return err
+	})
+	return doc, err
 }
 
 // Text is the extracted text of the live version.
-func (s *Store) Text(ctx context.Context, tenant, fileID string) (string, error) {
-	if _, err := s.File(ctx, tenant, fileID); err != nil {
-		return "", err
-	}
-	var text string
-	err := s.reader.QueryRowContext(ctx, `SELECT v.text FROM documents d
-		JOIN versions v ON v.store_id = d.store_id AND v.document_id = d.id AND v.version = d.live_version
-		WHERE d.tenant = ? AND d.id = ? ORDER BY d.live_version DESC, d.store_id LIMIT 1`, tenant, fileID).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", rag.Fail(rag.CodeNotFound, fmt.Sprintf("file %q has no text yet; attach it to a store and wait until it is ready", fileID))
-	}
-	if err != nil {
-		return "", fmt.Errorf("read a document's text: %w", err)
-	}
-	return text, nil
+func (s *Store) Text(ctx context.Context, tenant, fileID string) (text string, err error) {
+	err = s.read(ctx, "read a document's text", func(ctx context.Context, q querier) error {
+		if _, err := findFile(ctx, q, tenant, fileID); err != nil {
+			return err
+		}
+		err := q.QueryRowContext(ctx, `SELECT v.text FROM documents d
+			JOIN versions v ON v.store_id = d.store_id AND v.document_id = d.id AND v.version = d.live_version
+			WHERE d.tenant = ? AND d.id = ? ORDER BY d.live_version DESC, d.store_id LIMIT 1`, tenant, fileID).Scan(&text)
+		if errors.Is(err, sql.ErrNoRows) {
+			return rag.Fail(rag.CodeNotFound, fmt.Sprintf("file %q has no text yet; attach it to a store and wait until it is ready", fileID))
+		}
+		return err
+	})
+	return text, err
 }
 
 func findDocument(ctx context.Context, q querier, scope rag.Scope, id string) (rag.Document, error) {
+	return oneDocument(ctx, q, scope, id, "")
+}
+
+// lockDocument is findDocument for a transaction that decides by what it finds.
+func lockDocument(ctx context.Context, tx *txn, scope rag.Scope, id string) (rag.Document, error) {
+	return oneDocument(ctx, tx, scope, id, tx.d.lockRow)
+}
+
+func oneDocument(ctx context.Context, q querier, scope rag.Scope, id, lock string) (rag.Document, error) {
 	doc, err := scanDocument(q.QueryRowContext(ctx, "SELECT "+documentColumns+
-		" FROM documents WHERE tenant = ? AND store_id = ? AND id = ?", scope.Tenant, scope.Store, id))
+		" FROM documents WHERE tenant = ? AND store_id = ? AND id = ?"+lock, scope.Tenant, scope.Store, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return rag.Document{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no document %q in this store; list its documents", id))
 	}

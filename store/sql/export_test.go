@@ -6,3 +6,18 @@ import "context"
 func (s *Store) JobKinds(ctx context.Context) ([]string, error) {
 	return collect(ctx, s.reader, scanString, "SELECT kind FROM river_job WHERE finalized_at IS NULL ORDER BY id")
 }
+
+// HoldStore renames a store to "late", and stands still before it commits.
+func (s *Store) HoldStore(ctx context.Context, id string, entered chan<- struct{}, resume <-chan struct{}) error {
+	return s.write(ctx, "hold a store", func(ctx context.Context, tx *txn) error {
+		if err := tx.exec(ctx, "UPDATE stores SET name = 'late' WHERE id = ?", id); err != nil {
+			return err
+		}
+		close(entered)
+		<-resume
+		return nil
+	})
+}
+
+// Number is number.
+var Number = number

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"groundwork/rag"
 )
@@ -14,7 +15,7 @@ const fileColumns = "id, tenant, filename, purpose, sha256, bytes, created_at"
 // AddFile stores a file that belongs to no store and gives it its id and time.
 func (s *Store) AddFile(ctx context.Context, f rag.File) (rag.File, error) {
 	f.ID, f.CreatedAt = newID("file-"), moment(s.now())
-	err := s.write(ctx, "add a file", func(tx *sql.Tx) error {
+	err := s.write(ctx, "add a file", func(ctx context.Context, tx *txn) error {
 		return insertFile(ctx, tx, f, "", 0)
 	})
 	if err != nil {
@@ -24,37 +25,36 @@ func (s *Store) AddFile(ctx context.Context, f rag.File) (rag.File, error) {
 }
 
 // insertFile adds a row; owned is 1 for a file that came with a document.
-func insertFile(ctx context.Context, tx *sql.Tx, f rag.File, mediaType string, owned int) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO files ("+fileColumns+", media_type, owned, last_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+func insertFile(ctx context.Context, tx *txn, f rag.File, mediaType string, owned int) error {
+	return tx.exec(ctx, "INSERT INTO files ("+fileColumns+", media_type, owned, last_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
 		f.ID, f.Tenant, f.Filename, f.Purpose, f.SHA256, f.Bytes, f.CreatedAt.UnixMicro(), mediaType, owned)
-	return err
 }
 
 // Files lists a tenant's files.
-func (s *Store) Files(ctx context.Context, tenant string, p rag.Page) ([]rag.File, bool, error) {
-	files, more, err := page(ctx, s.reader, list{fileColumns, "files", "tenant = ?", []any{tenant}}, p, scanFile)
-	if err != nil {
-		return nil, false, fmt.Errorf("list files: %w", err)
-	}
-	return files, more, nil
+func (s *Store) Files(ctx context.Context, tenant string, p rag.Page) (files []rag.File, more bool, err error) {
+	err = s.read(ctx, "list files", func(ctx context.Context, q querier) error {
+		files, more, err = page(ctx, q, list{fileColumns, "files", "tenant = ?", []any{tenant}}, p, scanFile)
+		return err
+	})
+	return files, more, err
 }
 
 // File finds one file.
-func (s *Store) File(ctx context.Context, tenant, id string) (rag.File, error) {
-	f, err := findFile(ctx, s.reader, tenant, id)
-	if err != nil {
-		return rag.File{}, fmt.Errorf("find a file: %w", err)
-	}
-	return f, nil
+func (s *Store) File(ctx context.Context, tenant, id string) (f rag.File, err error) {
+	err = s.read(ctx, "find a file", func(ctx context.Context, q querier) error {
+		f, err = findFile(ctx, q, tenant, id)
+		return err
+	})
+	return f, err
 }
 
 // Holders are the stores that a file is a document of.
-func (s *Store) Holders(ctx context.Context, tenant, fileID string) ([]string, error) {
-	ids, err := holders(ctx, s.reader, tenant, fileID)
-	if err != nil {
-		return nil, fmt.Errorf("find a file's stores: %w", err)
-	}
-	return ids, nil
+func (s *Store) Holders(ctx context.Context, tenant, fileID string) (ids []string, err error) {
+	err = s.read(ctx, "find a file's stores", func(ctx context.Context, q querier) error {
+		ids, err = holders(ctx, q, tenant, fileID)
+		return err
+	})
+	return ids, err
 }
 
 func holders(ctx context.Context, q querier, tenant, fileID string) ([]string, error) {
@@ -64,9 +64,23 @@ func holders(ctx context.Context, q querier, tenant, fileID string) ([]string, e
 func findFile(ctx context.Context, q querier, tenant, id string) (rag.File, error) {
 	f, err := scanFile(q.QueryRowContext(ctx, "SELECT "+fileColumns+" FROM files WHERE tenant = ? AND id = ?", tenant, id))
 	if errors.Is(err, sql.ErrNoRows) {
-		return rag.File{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no file %q; list the files or upload it", id))
+		return rag.File{}, noFile(id)
 	}
 	return f, err
+}
+
+// lockFile keeps everybody else from changing, attaching or deleting a file.
+func lockFile(ctx context.Context, tx *txn, id string) error {
+	var one int
+	err := tx.QueryRowContext(ctx, "SELECT 1 FROM files WHERE id = ?"+tx.d.lockRow, id).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return noFile(id)
+	}
+	return err
+}
+
+func noFile(id string) error {
+	return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no file %q; list the files or upload it", id))
 }
 
 func scanFile(row scanner) (rag.File, error) {
@@ -78,25 +92,26 @@ func scanFile(row scanner) (rag.File, error) {
 }
 
 // Unreferenced returns those blobs that no file and no version refers to.
-func (s *Store) Unreferenced(ctx context.Context, sha256 []string) ([]string, error) {
-	free, err := unreferenced(ctx, s.reader, sha256)
-	if err != nil {
-		return nil, fmt.Errorf("find unused files: %w", err)
-	}
-	return free, nil
+func (s *Store) Unreferenced(ctx context.Context, sha256 []string) (free []string, err error) {
+	err = s.read(ctx, "find unused files", func(ctx context.Context, q querier) error {
+		free, err = unreferenced(ctx, q, sha256)
+		return err
+	})
+	return free, err
 }
 
-func unreferenced(ctx context.Context, q querier, sha256 []string) ([]string, error) {
-	var free []string
-	for _, sum := range sha256 {
-		var used int
-		err := q.QueryRowContext(ctx, `SELECT CASE WHEN EXISTS (SELECT 1 FROM files WHERE sha256 = ?)
-			OR EXISTS (SELECT 1 FROM versions WHERE sha256 = ?) THEN 1 ELSE 0 END`, sum, sum).Scan(&used)
+func unreferenced(ctx context.Context, q querier, sha256 []string) (free []string, err error) {
+	for some := range slices.Chunk(sha256, 256) {
+		in, args := inList(some)
+		used, err := collect(ctx, q, scanString, "SELECT sha256 FROM files WHERE sha256 IN "+in+
+			" UNION SELECT sha256 FROM versions WHERE sha256 IN "+in, append(args, args...)...)
 		if err != nil {
 			return nil, err
 		}
-		if used == 0 {
-			free = append(free, sum)
+		for _, sum := range some {
+			if !slices.Contains(used, sum) {
+				free = append(free, sum)
+			}
 		}
 	}
 	return free, nil

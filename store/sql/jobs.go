@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
@@ -15,37 +16,53 @@ import (
 type WorkOptions struct {
 	Workers     int           // jobs at once
 	JobTimeout  time.Duration // of one job
-	RescueAfter time.Duration // when a job whose worker died is taken over; more than JobTimeout
+	RescueAfter time.Duration // the longest until a job whose worker died is taken over; more than JobTimeout, on PostgreSQL by a minute
 }
 
-// poll is how often an idle worker looks for jobs, and so the longest that a
-// job waits for a free worker.
-const poll = 50 * time.Millisecond
-
-// keepFinished is how long a finished job stays in the table.
-const keepFinished = time.Minute
+const (
+	// poll is how often an idle worker looks for jobs in SQLite, and so the
+	// longest that a job waits for a free worker.
+	poll = 50 * time.Millisecond
+	// pollBeside is the same on PostgreSQL, where workers are notified, should a notification be lost.
+	pollBeside = 500 * time.Millisecond
+	// cooldown is how long what was enqueued may be collected before workers look for it.
+	cooldown = 10 * time.Millisecond
+	// keepFinished is how long a finished job stays in the table.
+	keepFinished = time.Minute
+	// rescueLag is how much later than its time a job is rescued: the leader,
+	// which may have to be elected first, looks every 30 seconds.
+	rescueLag = 45 * time.Second
+)
 
 // Work starts working jobs. stop lets running jobs end; when its context ends
 // first, they are cancelled and wait for the next start. It may be called twice.
 func (s *Store) Work(ctx context.Context, workers *river.Workers, opt WorkOptions) (stop func(context.Context) error, err error) {
-	client, err := river.NewClient(riversqlite.New(s.writer), &river.Config{
+	config := &river.Config{
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: opt.Workers}},
 		Workers:                     workers,
 		Middleware:                  s.opt.Middleware,
 		Logger:                      quiet(s.opt.Log),
-		PollOnly:                    true, // SQLite's listener polls as often, on the one connection that writes
-		FetchPollInterval:           poll,
-		FetchCooldown:               poll / 5,
+		FetchCooldown:               cooldown,
 		JobTimeout:                  opt.JobTimeout,
-		RescueStuckJobsAfter:        opt.RescueAfter,
 		CompletedJobRetentionPeriod: keepFinished,
-		ReindexerIndexNames:         []string{}, // of no use in SQLite
-	})
+	}
+	var client *river.Client[*sql.Tx]
+	if s.Shared() {
+		config.FetchPollInterval = pollBeside
+		config.RescueStuckJobsAfter = max(opt.RescueAfter-rescueLag, opt.JobTimeout+opt.JobTimeout/12)
+		client, err = river.NewClient(riverdatabasesql.NewWithPgxListener(s.writer.DB, s.listen), config)
+	} else {
+		config.PollOnly = true // SQLite's listener polls as often, on the one connection that writes
+		config.FetchPollInterval = poll
+		config.RescueStuckJobsAfter = opt.RescueAfter
+		config.ReindexerIndexNames = []string{} // of no use in SQLite
+		client, err = river.NewClient(riversqlite.New(s.writer.DB), config)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("start the workers: %w", err)
 	}
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
-		return nil, fmt.Errorf("start the workers: %w", err)
+		return nil, s.explain(ctx, "start the workers", err)
 	}
 	return func(ctx context.Context) error {
 		err := client.Stop(ctx)
@@ -63,13 +80,17 @@ func (s *Store) Work(ctx context.Context, workers *river.Workers, opt WorkOption
 
 // RequeueRunning makes the jobs available that were running when the process
 // died, completes its deletions, and lets this process lead the queue at once. Only a process that knows to
-// be alone (by the lock on its data directory) may call it, before Work.
+// be alone (by the lock on its data directory) may call it, before Work. On
+// PostgreSQL nobody knows that, so it does nothing: the queue rescues the jobs.
 func (s *Store) RequeueRunning(ctx context.Context) (requeued int, err error) {
-	err = s.write(ctx, "requeue interrupted jobs", func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM river_leader"); err != nil {
+	if s.Shared() {
+		return 0, nil
+	}
+	err = s.write(ctx, "requeue interrupted jobs", func(ctx context.Context, tx *txn) error {
+		if err := tx.exec(ctx, "DELETE FROM river_leader"); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE river_job SET state = 'available', scheduled_at = created_at
+		err := tx.exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = created_at
 			WHERE state = 'scheduled' AND id IN (SELECT job_id FROM removals)`)
 		if err != nil {
 			return err
@@ -87,12 +108,11 @@ func (s *Store) RequeueRunning(ctx context.Context) (requeued int, err error) {
 
 // Waiting counts the jobs that wait or run.
 func (s *Store) Waiting(ctx context.Context) (n int, err error) {
-	err = s.reader.QueryRowContext(ctx,
-		"SELECT COUNT(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')").Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("count jobs: %w", err)
-	}
-	return n, nil
+	err = s.read(ctx, "count jobs", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx,
+			"SELECT COUNT(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')").Scan(&n)
+	})
+	return n, err
 }
 
 // quiet keeps the queue's chatter out of the log: what a job has to say, its worker says.

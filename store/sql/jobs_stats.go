@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -24,32 +23,36 @@ type QueueStats struct {
 // QueueStats reads what the queue holds. A job that waits for its second try,
 // or for a model server that is away, waits since it was first queued.
 func (s *Store) QueueStats(ctx context.Context) (QueueStats, error) {
-	jobs, err := collect(ctx, s.reader, func(row scanner) (c JobCount, err error) {
-		return c, row.Scan(&c.Kind, &c.State, &c.Jobs)
-	}, `SELECT kind, state, COUNT(*) FROM river_job WHERE state <> 'completed' GROUP BY kind, state ORDER BY kind, state`)
-	if err != nil {
-		return QueueStats{}, fmt.Errorf("count jobs: %w", err)
-	}
-	stats := QueueStats{Jobs: jobs}
+	var stats QueueStats
 	var oldest time.Time
-	// Not MIN(): SQLite forgets that its result is a time.
-	err = s.reader.QueryRowContext(ctx, `SELECT created_at FROM river_job
-		WHERE state IN ('available', 'pending', 'retryable', 'scheduled') ORDER BY created_at LIMIT 1`).Scan(&oldest)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return stats, nil
-	case err != nil:
-		return QueueStats{}, fmt.Errorf("find the oldest job: %w", err)
+	err := s.read(ctx, "look at the queue", func(ctx context.Context, q querier) (err error) {
+		stats.Jobs, err = collect(ctx, q, func(row scanner) (c JobCount, err error) {
+			return c, row.Scan(&c.Kind, &c.State, &c.Jobs)
+		}, `SELECT kind, state, COUNT(*) FROM river_job WHERE state <> 'completed' GROUP BY kind, state ORDER BY kind, state`)
+		if err != nil {
+			return err
+		}
+		// Not MIN(): SQLite forgets that its result is a time.
+		err = q.QueryRowContext(ctx, `SELECT created_at FROM river_job
+			WHERE state IN ('available', 'pending', 'retryable', 'scheduled') ORDER BY created_at LIMIT 1`).Scan(&oldest)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+		return err
+	})
+	if err != nil {
+		return QueueStats{}, err
 	}
-	stats.Oldest = max(0, s.opt.Now().Sub(oldest))
+	if !oldest.IsZero() {
+		stats.Oldest = max(0, s.opt.Now().Sub(oldest))
+	}
 	return stats, nil
 }
 
 // SearchableChunks counts the chunks of ready documents.
 func (s *Store) SearchableChunks(ctx context.Context) (n int, err error) {
-	err = s.reader.QueryRowContext(ctx, "SELECT COALESCE(SUM(chunks), 0) FROM documents WHERE state = 'ready'").Scan(&n)
-	if err != nil {
-		return 0, fmt.Errorf("count searchable chunks: %w", err)
-	}
-	return n, nil
+	err = s.read(ctx, "count searchable chunks", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, "SELECT COALESCE(SUM(chunks), 0) FROM documents WHERE state = 'ready'").Scan(&n)
+	})
+	return n, err
 }

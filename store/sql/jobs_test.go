@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/ingest"
+	"groundwork/internal/pgtest"
 	"groundwork/rag"
 	"groundwork/store/sql"
 )
@@ -104,21 +105,23 @@ func take(t *testing.T, from chan string, n int) []string {
 
 func TestJobsThatFinishADocumentPassThoseThatBeginOne(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, sql.Options{})
-	long, short, next := b.accept(t, "long"), b.accept(t, "short"), b.accept(t, "next")
-	b.save(t, long, 9)
-	b.save(t, short, 2)
-	require.NoError(t, b.Embedded(t.Context(), short, 0, 1))
-	require.NoError(t, b.Embedded(t.Context(), short, 1, 2))
-	stop := b.work(t, nothing)
-	got := take(t, b.ran, 15)
-	require.NoError(t, stop(t.Context()))
-	require.Equal(t, []string{
-		"publish " + short.DocumentID,
-		"embed " + short.DocumentID + " 0-1", "embed " + short.DocumentID + " 1-2",
-		"parse " + long.DocumentID, "parse " + short.DocumentID, "parse " + next.DocumentID,
-		"embed " + long.DocumentID + " 0-1",
-	}, got[:7])
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		b := newBench(t, place(t))
+		long, short, next := b.accept(t, "long"), b.accept(t, "short"), b.accept(t, "next")
+		b.save(t, long, 9)
+		b.save(t, short, 2)
+		require.NoError(t, b.Embedded(t.Context(), short, 0, 1))
+		require.NoError(t, b.Embedded(t.Context(), short, 1, 2))
+		stop := b.work(t, nothing)
+		got := take(t, b.ran, 15)
+		require.NoError(t, stop(t.Context()))
+		require.Equal(t, []string{
+			"publish " + short.DocumentID,
+			"embed " + short.DocumentID + " 0-1", "embed " + short.DocumentID + " 1-2",
+			"parse " + long.DocumentID, "parse " + short.DocumentID, "parse " + next.DocumentID,
+			"embed " + long.DocumentID + " 0-1",
+		}, got[:7])
+	})
 }
 
 func TestAnAcceptThatFailsEnqueuesNothing(t *testing.T) {
@@ -135,22 +138,76 @@ func TestAnAcceptThatFailsEnqueuesNothing(t *testing.T) {
 
 func TestStopCancelsWhatDoesNotEndAndKeepsItForTheNextStart(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "library.db")
-	b := newBench(t, sql.Options{Path: path})
-	ref := b.accept(t, "a")
-	stop := b.work(t, func(ctx context.Context, _ string) error {
-		<-ctx.Done()
-		return ctx.Err()
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		opt := place(t)
+		b := newBench(t, opt)
+		ref := b.accept(t, "a")
+		stop := b.work(t, func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		take(t, b.ran, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		require.NoError(t, stop(ctx))
+		require.NoError(t, stop(t.Context()), "stopping twice is no harm")
+		again := newBench(t, opt)
+		stop = again.work(t, nothing)
+		require.Equal(t, []string{"parse " + ref.DocumentID}, take(t, again.ran, 1))
+		require.NoError(t, stop(t.Context()))
 	})
+}
+
+func TestOneJobOfSeveralProcessesRunsOnce(t *testing.T) {
+	t.Parallel()
+	opt := sql.Options{URL: pgtest.URL(t), Writers: 4, Readers: 2}
+	benches := []*bench{newBench(t, opt), newBench(t, opt), newBench(t, opt)}
+	for _, b := range benches {
+		b.ran = benches[0].ran
+		stop := b.work(t, nothing)
+		defer func() { require.NoError(t, stop(t.Context())) }()
+	}
+	for i := range 60 {
+		benches[i%3].accept(t, fmt.Sprint(i))
+	}
+	got := take(t, benches[0].ran, 60)
+	slices.Sort(got)
+	require.Len(t, slices.Compact(got), 60)
+	require.Eventually(t, func() bool {
+		n, err := benches[0].Waiting(t.Context())
+		return err == nil && n == 0
+	}, 10*time.Second, 20*time.Millisecond)
+	require.Empty(t, benches[0].ran)
+}
+
+func TestJobsGoOnAfterTheDatabaseWasAway(t *testing.T) {
+	t.Parallel()
+	server := pgtest.New(t)
+	b := newBench(t, sql.Options{URL: server.URL, Timeout: time.Second})
+	entered, leave := make(chan struct{}, 10), make(chan struct{})
+	stop := b.work(t, func(context.Context, string) error {
+		entered <- struct{}{}
+		<-leave
+		return nil
+	})
+	defer func() { require.NoError(t, stop(t.Context())) }()
+	b.accept(t, "first")
+	<-entered
+	require.NoError(t, server.Stop())
+	close(leave) // it ends while nobody can be told
 	take(t, b.ran, 1)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	require.NoError(t, stop(ctx))
-	require.NoError(t, stop(t.Context()), "stopping twice is no harm")
-	again := newBench(t, sql.Options{Path: path})
-	stop = again.work(t, nothing)
-	require.Equal(t, []string{"parse " + ref.DocumentID}, take(t, again.ran, 1))
-	require.NoError(t, stop(t.Context()))
+	require.NoError(t, server.Start())
+	began := time.Now()
+	require.Eventually(t, func() bool {
+		_, _, err := b.Accept(t.Context(), ingest.Accepted{Tenant: b.scope.Tenant, StoreID: b.scope.Store, Path: "second", SHA256: "second", Bytes: 1})
+		return err == nil
+	}, 10*time.Second, 20*time.Millisecond)
+	take(t, b.ran, 1)
+	require.Less(t, time.Since(began), 10*time.Second)
+	require.Eventually(t, func() bool {
+		n, err := b.Waiting(t.Context())
+		return err == nil && n == 0
+	}, 20*time.Second, 20*time.Millisecond, "the first one's end is told, too")
 }
 
 func TestRequeueRunningTakesUpWhatADeadProcessLeft(t *testing.T) {

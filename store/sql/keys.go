@@ -47,7 +47,7 @@ func (s *Store) CreateKey(ctx context.Context, k rag.Key) (key rag.Key, token st
 	if err != nil {
 		return rag.Key{}, "", fmt.Errorf("create a key: %w", err)
 	}
-	err = s.write(ctx, "create a key", func(tx *sql.Tx) error {
+	err = s.write(ctx, "create a key", func(ctx context.Context, tx *txn) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO keys (id, tenant, name, verbs, stores, created_at, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
 			k.ID, k.Tenant, k.Name, string(allowed), string(stores), k.CreatedAt.UnixMicro(), fingerprint(token))
 		return err
@@ -59,17 +59,17 @@ func (s *Store) CreateKey(ctx context.Context, k rag.Key) (key rag.Key, token st
 }
 
 // Keys lists a tenant's keys, revoked ones too, oldest first.
-func (s *Store) Keys(ctx context.Context, tenant string) ([]rag.Key, error) {
-	keys, err := collect(ctx, s.reader, scanKey, "SELECT "+keyColumns+" FROM keys WHERE tenant = ? ORDER BY created_at, id", tenant)
-	if err != nil {
-		return nil, fmt.Errorf("list keys: %w", err)
-	}
-	return keys, nil
+func (s *Store) Keys(ctx context.Context, tenant string) (keys []rag.Key, err error) {
+	err = s.read(ctx, "list keys", func(ctx context.Context, q querier) error {
+		keys, err = collect(ctx, q, scanKey, "SELECT "+keyColumns+" FROM keys WHERE tenant = ? ORDER BY created_at, id", tenant)
+		return err
+	})
+	return keys, err
 }
 
 // RevokeKey ends a key at once, by its id; a second time changes nothing.
 func (s *Store) RevokeKey(ctx context.Context, tenant, id string) (key rag.Key, err error) {
-	err = s.write(ctx, "revoke a key", func(tx *sql.Tx) error {
+	err = s.write(ctx, "revoke a key", func(ctx context.Context, tx *txn) error {
 		_, err := tx.ExecContext(ctx, "UPDATE keys SET revoked_at = ? WHERE tenant = ? AND id = ? AND revoked_at IS NULL", s.now(), tenant, id)
 		if err != nil {
 			return err
@@ -87,10 +87,10 @@ func (s *Store) RevokeKey(ctx context.Context, tenant, id string) (key rag.Key, 
 // nobody is let in without one, even when all are revoked.
 func (s *Store) HasKeys(ctx context.Context) (bool, error) {
 	var n int
-	if err := s.reader.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM keys LIMIT 1) AS k").Scan(&n); err != nil {
-		return false, fmt.Errorf("look for keys: %w", err)
-	}
-	return n > 0, nil
+	err := s.read(ctx, "look for keys", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM keys LIMIT 1) AS k").Scan(&n)
+	})
+	return n > 0, err
 }
 
 // Authenticate tells who holds the token. Without a token it is the default
@@ -99,12 +99,16 @@ func (s *Store) Authenticate(ctx context.Context, token string) (rag.Principal, 
 	if token == "" {
 		return s.keyless(ctx)
 	}
-	k, err := scanKey(s.reader.QueryRowContext(ctx, "SELECT "+keyColumns+" FROM keys WHERE hash = ? AND revoked_at IS NULL", fingerprint(token)))
-	if errors.Is(err, sql.ErrNoRows) {
-		return rag.Principal{}, rag.Fail(rag.CodeUnauthorized, "the API key is unknown or revoked; check it, or make one with `groundwork keys create`")
-	}
+	var k rag.Key
+	err := s.read(ctx, "check a key", func(ctx context.Context, q querier) (err error) {
+		k, err = scanKey(q.QueryRowContext(ctx, "SELECT "+keyColumns+" FROM keys WHERE hash = ? AND revoked_at IS NULL", fingerprint(token)))
+		if errors.Is(err, sql.ErrNoRows) {
+			return rag.Fail(rag.CodeUnauthorized, "the API key is unknown or revoked; check it, or make one with `groundwork keys create`")
+		}
+		return err
+	})
 	if err != nil {
-		return rag.Principal{}, fmt.Errorf("check a key: %w", err)
+		return rag.Principal{}, err
 	}
 	return rag.Principal{Tenant: k.Tenant, KeyID: k.ID, Verbs: k.Verbs, Stores: k.Stores}, nil
 }

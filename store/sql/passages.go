@@ -3,35 +3,36 @@ package sql
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"slices"
 
 	"groundwork/rag"
 )
 
 // most ids in one statement
-const passageBatch = 500
+const passageBatch = 512
 
 // Passages loads chunks by id, in the order of the ids; unknown ids and those
 // of other stores are left out.
 func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string) ([]rag.Passage, error) {
 	found := make(map[string]rag.Passage, len(chunkIDs))
-	for rest := chunkIDs; len(rest) > 0; {
-		n := min(len(rest), passageBatch)
-		args := []any{scope.Tenant, scope.Store}
-		for _, id := range rest[:n] {
-			args = append(args, id)
+	err := s.read(ctx, "read passages", func(ctx context.Context, q querier) error {
+		for ids := range slices.Chunk(chunkIDs, passageBatch) {
+			in, args := inList(ids)
+			passages, err := collect(ctx, q, scanPassage, `SELECT c.id, c.document_id,
+				(SELECT d.path FROM documents d WHERE d.store_id = c.store_id AND d.id = c.document_id),
+				c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text
+				FROM chunks c WHERE c.tenant = ? AND c.store_id = ? AND c.id IN `+in, append([]any{scope.Tenant, scope.Store}, args...)...)
+			if err != nil {
+				return err
+			}
+			for _, p := range passages {
+				found[p.ChunkID] = p
+			}
 		}
-		passages, err := collect(ctx, s.reader, scanPassage, `SELECT c.id, c.document_id,
-			(SELECT d.path FROM documents d WHERE d.store_id = c.store_id AND d.id = c.document_id),
-			c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text
-			FROM chunks c WHERE c.tenant = ? AND c.store_id = ? AND c.id IN (`+marks(n)+")", args...)
-		if err != nil {
-			return nil, fmt.Errorf("read passages: %w", err)
-		}
-		for _, p := range passages {
-			found[p.ChunkID] = p
-		}
-		rest = rest[n:]
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	out := make([]rag.Passage, 0, len(found))
 	for _, id := range chunkIDs {

@@ -2,9 +2,9 @@ package sql
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/riverqueue/river"
 
@@ -14,8 +14,8 @@ import (
 
 // Start moves the version to parsing.
 func (s *Store) Start(ctx context.Context, ref ingest.Ref) (doc rag.Document, err error) {
-	err = s.write(ctx, "start a document", func(tx *sql.Tx) error {
-		if doc, err = current(ctx, tx, ref); err != nil {
+	err = s.write(ctx, "start a document", func(ctx context.Context, tx *txn) error {
+		if doc, err = lockCurrent(ctx, tx, ref); err != nil {
 			return err
 		}
 		if doc.State == rag.StateEmbedding { // its text is stored; the embed jobs do the rest
@@ -29,7 +29,21 @@ func (s *Store) Start(ctx context.Context, ref ingest.Ref) (doc rag.Document, er
 
 // current is the document of ref while that version is on its way.
 func current(ctx context.Context, q querier, ref ingest.Ref) (rag.Document, error) {
-	doc, err := findDocument(ctx, q, ref.Scope(), ref.DocumentID)
+	return judge(ref)(findDocument(ctx, q, ref.Scope(), ref.DocumentID))
+}
+
+// lockCurrent is current for a transaction that moves the version on: the
+// steps of one document come one after the other.
+func lockCurrent(ctx context.Context, tx *txn, ref ingest.Ref) (rag.Document, error) {
+	return judge(ref)(lockDocument(ctx, tx, ref.Scope(), ref.DocumentID))
+}
+
+// judge tells by the document's row what became of the version.
+func judge(ref ingest.Ref) func(rag.Document, error) (rag.Document, error) {
+	return func(doc rag.Document, err error) (rag.Document, error) { return judged(ref, doc, err) }
+}
+
+func judged(ref ingest.Ref, doc rag.Document, err error) (rag.Document, error) {
 	switch {
 	case rag.CodeOf(err) == rag.CodeNotFound:
 		return rag.Document{}, ingest.ErrStale
@@ -43,16 +57,15 @@ func current(ctx context.Context, q querier, ref ingest.Ref) (rag.Document, erro
 	return doc, nil
 }
 
-func (s *Store) move(ctx context.Context, tx *sql.Tx, ref ingest.Ref, state rag.State) error {
-	_, err := tx.ExecContext(ctx, "UPDATE documents SET state = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+func (s *Store) move(ctx context.Context, tx *txn, ref ingest.Ref, state rag.State) error {
+	return tx.exec(ctx, "UPDATE documents SET state = ?, updated_at = ? WHERE store_id = ? AND id = ?",
 		state, s.now(), ref.StoreID, ref.DocumentID)
-	return err
 }
 
 // SaveText stores text and chunks and enqueues one embed job per batch.
 func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunks []ingest.Chunk, batch int) error {
-	return s.write(ctx, "store a document's text", func(tx *sql.Tx) error {
-		doc, err := current(ctx, tx, ref)
+	return s.write(ctx, "store a document's text", func(ctx context.Context, tx *txn) error {
+		doc, err := lockCurrent(ctx, tx, ref)
 		if err != nil {
 			return err
 		}
@@ -80,7 +93,7 @@ func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunk
 }
 
 // clear removes what an earlier attempt at the same version left.
-func clear(ctx context.Context, tx *sql.Tx, ref ingest.Ref) error {
+func clear(ctx context.Context, tx *txn, ref ingest.Ref) error {
 	for _, table := range []string{"batches", "chunks"} {
 		_, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE store_id = ? AND document_id = ? AND version = ?",
 			ref.StoreID, ref.DocumentID, ref.Version)
@@ -91,27 +104,43 @@ func clear(ctx context.Context, tx *sql.Tx, ref ingest.Ref) error {
 	return nil
 }
 
-func insertChunks(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks []ingest.Chunk) error {
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO chunks (id, tenant, store_id, document_id, version, seq, start_at, end_at,
-		page, heading, header, text) VALUES (`+marks(12)+")")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = insert.Close() }() // it goes with the transaction
-	for _, c := range chunks {
+// rowsAtOnce are the numbers of rows that one INSERT takes; few, so that few statements are prepared.
+var rowsAtOnce = []int{500, 100, 10, 1}
+
+const chunkColumns = "id, tenant, store_id, document_id, version, seq, start_at, end_at, page, heading, header, text"
+
+func insertChunks(ctx context.Context, tx *txn, ref ingest.Ref, chunks []ingest.Chunk) error {
+	rows := make([][]any, len(chunks))
+	for i, c := range chunks {
 		heading, err := json.Marshal(c.Heading)
-		if err == nil {
-			_, err = insert.ExecContext(ctx, c.ID, ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version, c.Seq, c.Start, c.End,
-				c.Page, string(heading), c.Header, c.Text)
-		}
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", c.Seq, err)
+		}
+		rows[i] = []any{c.ID, ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version, c.Seq, c.Start, c.End,
+			c.Page, string(heading), c.Header, c.Text}
+	}
+	return insertRows(ctx, tx, "INSERT INTO chunks ("+chunkColumns+") VALUES ", "", rows)
+}
+
+// insertRows inserts rows of the same length; insert ends with VALUES, and what follows the rows is in end.
+func insertRows(ctx context.Context, tx *txn, insert, end string, rows [][]any) error {
+	for _, n := range rowsAtOnce {
+		for len(rows) >= n {
+			args := make([]any, 0, n*len(rows[0]))
+			for _, row := range rows[:n] {
+				args = append(args, row...)
+			}
+			row := "(" + marks(len(rows[0])) + ")"
+			if err := tx.exec(ctx, insert+row+strings.Repeat(", "+row, n-1)+end, args...); err != nil {
+				return err
+			}
+			rows = rows[n:]
 		}
 	}
 	return nil
 }
 
-func (s *Store) enqueueBatches(ctx context.Context, tx *sql.Tx, ref ingest.Ref, chunks, size int) error {
+func (s *Store) enqueueBatches(ctx context.Context, tx *txn, ref ingest.Ref, chunks, size int) error {
 	if chunks == 0 {
 		return s.enqueuePublish(ctx, tx, ref)
 	}
@@ -126,28 +155,27 @@ func (s *Store) enqueueBatches(ctx context.Context, tx *sql.Tx, ref ingest.Ref, 
 		}
 		jobs = append(jobs, river.InsertManyParams{Args: ingest.EmbedArgs{Ref: ref, From: from, To: to, Of: total}})
 	}
-	_, err := s.jobs.InsertManyTx(ctx, tx, jobs)
+	_, err := s.jobs.InsertManyTx(ctx, tx.Tx, jobs)
 	return err
 }
 
-func (s *Store) enqueuePublish(ctx context.Context, tx *sql.Tx, ref ingest.Ref) error {
-	_, err := s.jobs.InsertTx(ctx, tx, ingest.PublishArgs{Ref: ref}, nil)
+func (s *Store) enqueuePublish(ctx context.Context, tx *txn, ref ingest.Ref) error {
+	_, err := s.jobs.InsertTx(ctx, tx.Tx, ingest.PublishArgs{Ref: ref}, nil)
 	return err
 }
 
 // Chunks returns the chunks with from <= Seq < to, in order.
-func (s *Store) Chunks(ctx context.Context, ref ingest.Ref, from, to int) ([]ingest.Chunk, error) {
-	_, err := current(ctx, s.reader, ref)
-	if err != nil {
-		return nil, fmt.Errorf("read chunks: %w", err)
-	}
-	chunks, err := collect(ctx, s.reader, scanChunk, `SELECT id, seq, start_at, end_at, page, heading, header, text FROM chunks
-		WHERE store_id = ? AND document_id = ? AND version = ? AND seq >= ? AND seq < ? ORDER BY seq`,
-		ref.StoreID, ref.DocumentID, ref.Version, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("read chunks: %w", err)
-	}
-	return chunks, nil
+func (s *Store) Chunks(ctx context.Context, ref ingest.Ref, from, to int) (chunks []ingest.Chunk, err error) {
+	err = s.read(ctx, "read chunks", func(ctx context.Context, q querier) error {
+		if _, err := current(ctx, q, ref); err != nil {
+			return err
+		}
+		chunks, err = collect(ctx, q, scanChunk, `SELECT id, seq, start_at, end_at, page, heading, header, text FROM chunks
+			WHERE store_id = ? AND document_id = ? AND version = ? AND seq >= ? AND seq < ? ORDER BY seq`,
+			ref.StoreID, ref.DocumentID, ref.Version, from, to)
+		return err
+	})
+	return chunks, err
 }
 
 func scanChunk(row scanner) (ingest.Chunk, error) {
@@ -162,8 +190,8 @@ func scanChunk(row scanner) (ingest.Chunk, error) {
 
 // Embedded marks a batch as indexed; the last one enqueues the publish job.
 func (s *Store) Embedded(ctx context.Context, ref ingest.Ref, from, to int) error {
-	return s.write(ctx, "mark a batch as indexed", func(tx *sql.Tx) error {
-		if _, err := current(ctx, tx, ref); err != nil {
+	return s.write(ctx, "mark a batch as indexed", func(ctx context.Context, tx *txn) error {
+		if _, err := lockCurrent(ctx, tx, ref); err != nil {
 			return err
 		}
 		done, err := tx.ExecContext(ctx, "DELETE FROM batches WHERE store_id = ? AND document_id = ? AND version = ? AND from_seq = ? AND to_seq = ?",

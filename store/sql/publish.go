@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 
 	"groundwork/ingest"
@@ -11,32 +10,41 @@ import (
 
 // Complete is nil while every chunk is indexed and the version waits to be published.
 func (s *Store) Complete(ctx context.Context, ref ingest.Ref) error {
-	doc, err := current(ctx, s.reader, ref)
-	if err != nil {
-		return fmt.Errorf("check a version: %w", err)
-	}
-	left, err := batchesLeft(ctx, s.reader, ref)
-	if err != nil {
-		return fmt.Errorf("check a version: %w", err)
-	}
-	if doc.State != rag.StateEmbedding || left > 0 {
-		return fmt.Errorf("check a version: it is %s with %d batches left", doc.State, left)
-	}
-	return nil
-}
-
-// Ready makes the version the live one and drops the others.
-func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, err error) {
-	err = s.write(ctx, "publish a document", func(tx *sql.Tx) error {
-		if _, err := current(ctx, tx, ref); err != nil {
+	return s.read(ctx, "check a version", func(ctx context.Context, q querier) error {
+		doc, err := findDocument(ctx, q, ref.Scope(), ref.DocumentID)
+		if err == nil && isOvertaken(doc, ref) {
+			return whole(ctx, q, ref)
+		}
+		if doc, err = judged(ref, doc, err); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE documents SET state = ?, live_version = ?, updated_at = ? WHERE store_id = ? AND id = ?",
-			rag.StateReady, ref.Version, s.now(), ref.StoreID, ref.DocumentID)
+		left, err := batchesLeft(ctx, q, ref)
+		if err == nil && (doc.State != rag.StateEmbedding || left > 0) {
+			err = fmt.Errorf("it is %s with %d batches left", doc.State, left)
+		}
+		return err
+	})
+}
+
+// Ready makes the version the live one and drops the older ones.
+func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, err error) {
+	err = s.write(ctx, "publish a document", func(ctx context.Context, tx *txn) error {
+		doc, err := lockDocument(ctx, tx, ref.Scope(), ref.DocumentID)
+		if err == nil && isOvertaken(doc, ref) {
+			err = whole(ctx, tx, ref) // the state is that of the newer version
+		} else {
+			doc, err = judged(ref, doc, err)
+			doc.State = rag.StateReady
+		}
 		if err != nil {
 			return err
 		}
-		old, err := collect(ctx, tx, scanString, "DELETE FROM versions WHERE store_id = ? AND document_id = ? AND version <> ? RETURNING sha256",
+		err = tx.exec(ctx, "UPDATE documents SET state = ?, live_version = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+			doc.State, ref.Version, s.now(), ref.StoreID, ref.DocumentID)
+		if err != nil {
+			return err
+		}
+		old, err := collect(ctx, tx, scanString, "DELETE FROM versions WHERE store_id = ? AND document_id = ? AND version < ? RETURNING sha256",
 			ref.StoreID, ref.DocumentID, ref.Version)
 		if err != nil {
 			return err
@@ -47,18 +55,38 @@ func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, er
 	return orphans, err
 }
 
+// isOvertaken tells whether a newer version is on its way, or failed, and none that is as new is live.
+func isOvertaken(doc rag.Document, ref ingest.Ref) bool {
+	return doc.Version > ref.Version && doc.LiveVersion < ref.Version
+}
+
+// whole is nil when all chunks of a version that was overtaken are indexed: it
+// is published all the same. Otherwise they never will be.
+func whole(ctx context.Context, q querier, ref ingest.Ref) error {
+	var chunks int
+	err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM chunks WHERE store_id = ? AND document_id = ? AND version = ?",
+		ref.StoreID, ref.DocumentID, ref.Version).Scan(&chunks)
+	if err != nil {
+		return err
+	}
+	left, err := batchesLeft(ctx, q, ref)
+	if err == nil && (chunks == 0 || left > 0) {
+		err = ingest.ErrStale
+	}
+	return err
+}
+
 // Fail records why the version will never be ready.
 func (s *Store) Fail(ctx context.Context, ref ingest.Ref, code rag.Code, message string) error {
-	return s.write(ctx, "fail a document", func(tx *sql.Tx) error {
-		if _, err := current(ctx, tx, ref); err != nil {
+	return s.write(ctx, "fail a document", func(ctx context.Context, tx *txn) error {
+		if _, err := lockCurrent(ctx, tx, ref); err != nil {
 			return err
 		}
 		if err := clear(ctx, tx, ref); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE documents SET state = ?, error_code = ?, error = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+		return tx.exec(ctx, "UPDATE documents SET state = ?, error_code = ?, error = ?, updated_at = ? WHERE store_id = ? AND id = ?",
 			rag.StateFailed, code, message, s.now(), ref.StoreID, ref.DocumentID)
-		return err
 	})
 }
 

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -14,8 +13,14 @@ import (
 
 // Remove deletes a document from its store.
 func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) (r ingest.Removal, err error) {
-	err = s.write(ctx, "remove a document", func(tx *sql.Tx) error {
-		doc, err := findDocument(ctx, tx, scope, documentID)
+	err = s.writeWithin(ctx, s.d.removing, "remove a document", func(ctx context.Context, tx *txn) error {
+		if err := keepStore(ctx, tx, scope); err != nil {
+			return noDocument(err, documentID)
+		}
+		if err := lockFile(ctx, tx, documentID); err != nil {
+			return noDocument(err, documentID)
+		}
+		doc, err := lockDocument(ctx, tx, scope, documentID)
 		if err != nil {
 			return err
 		}
@@ -31,7 +36,10 @@ func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) 
 
 // RemoveFile deletes a file and takes it out of every store.
 func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest.Removal, err error) {
-	err = s.write(ctx, "remove a file", func(tx *sql.Tx) error {
+	err = s.writeWithin(ctx, s.d.removing, "remove a file", func(ctx context.Context, tx *txn) error {
+		if err := lockFile(ctx, tx, fileID); err != nil {
+			return err
+		}
 		f, err := findFile(ctx, tx, tenant, fileID)
 		if err != nil {
 			return err
@@ -55,8 +63,8 @@ func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest
 
 // RemoveStore deletes a store with its documents.
 func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Removal, err error) {
-	err = s.write(ctx, "remove a store", func(tx *sql.Tx) error {
-		if err := storeExists(ctx, tx, scope); err != nil {
+	err = s.writeWithin(ctx, s.d.removing, "remove a store", func(ctx context.Context, tx *txn) error {
+		if err := oneStore(ctx, tx, scope, tx.d.deleteRow); err != nil {
 			return err
 		}
 		r = ingest.Removal{Tenant: scope.Tenant, Targets: []ingest.Target{{StoreID: scope.Store}}}
@@ -69,6 +77,14 @@ func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Remo
 	return r, err
 }
 
+// noDocument says of the document what is so of its store or file.
+func noDocument(err error, id string) error {
+	if rag.CodeOf(err) != rag.CodeNotFound {
+		return err
+	}
+	return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no document %q in this store; list its documents", id))
+}
+
 type query struct {
 	text string
 	args []any
@@ -76,12 +92,12 @@ type query struct {
 
 // remove reads the blobs of what goes, deletes the rows and then the files
 // (which gives more blobs), and leaves the removal pending with its sweep job.
-func (s *Store) remove(ctx context.Context, tx *sql.Tx, r *ingest.Removal, blobs, rows, files query) error {
+func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, blobs, rows, files query) error {
 	freed, err := collect(ctx, tx, scanString, blobs.text, blobs.args...)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, rows.text, rows.args...); err != nil {
+	if err := tx.exec(ctx, rows.text, rows.args...); err != nil {
 		return err
 	}
 	more, err := collect(ctx, tx, scanString, files.text, files.args...)
@@ -92,13 +108,13 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, r *ingest.Removal, blobs
 		return err
 	}
 	r.ID = newID("del_")
-	job, err := s.jobs.InsertTx(ctx, tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
+	job, err := s.jobs.InsertTx(ctx, tx.Tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
 		&river.InsertOpts{ScheduledAt: time.Now().Add(s.opt.SweepAfter)}) // the queue's clock is the real one
 	if err != nil {
 		return err
 	}
 	for _, t := range r.Targets {
-		_, err := tx.ExecContext(ctx, "INSERT INTO removals (id, tenant, store_id, document_id, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+		err := tx.exec(ctx, "INSERT INTO removals (id, tenant, store_id, document_id, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
 			r.ID, r.Tenant, t.StoreID, t.DocumentID, job.Job.ID, s.now())
 		if err != nil {
 			return err
@@ -108,35 +124,40 @@ func (s *Store) remove(ctx context.Context, tx *sql.Tx, r *ingest.Removal, blobs
 }
 
 // Pending gives ErrDone once Removed was called.
-func (s *Store) Pending(ctx context.Context, tenant, removalID string) (ingest.Removal, error) {
-	targets, err := collect(ctx, s.reader, func(row scanner) (t ingest.Target, err error) {
-		err = row.Scan(&t.StoreID, &t.DocumentID)
-		return t, err
-	}, "SELECT store_id, document_id FROM removals WHERE tenant = ? AND id = ? ORDER BY store_id, document_id", tenant, removalID)
+func (s *Store) Pending(ctx context.Context, tenant, removalID string) (r ingest.Removal, err error) {
+	err = s.read(ctx, "read a removal", func(ctx context.Context, q querier) error {
+		targets, err := collect(ctx, q, func(row scanner) (t ingest.Target, err error) {
+			err = row.Scan(&t.StoreID, &t.DocumentID)
+			return t, err
+		}, "SELECT store_id, document_id FROM removals WHERE tenant = ? AND id = ? ORDER BY store_id, document_id", tenant, removalID)
+		if err == nil && len(targets) == 0 {
+			err = ingest.ErrDone
+		}
+		r = ingest.Removal{ID: removalID, Tenant: tenant, Targets: targets}
+		return err
+	})
 	if err != nil {
-		return ingest.Removal{}, fmt.Errorf("read a removal: %w", err)
+		return ingest.Removal{}, err
 	}
-	if len(targets) == 0 {
-		return ingest.Removal{}, ingest.ErrDone
-	}
-	return ingest.Removal{ID: removalID, Tenant: tenant, Targets: targets}, nil
+	return r, nil
 }
 
-// Removed ends a removal and takes the deleted rows out of the write-ahead log
-// too, as far as no reader still needs them.
+// Removed ends a removal. On SQLite it takes the deleted rows out of the
+// write-ahead log too, as far as no reader still needs them. PostgreSQL
+// overwrites them when VACUUM has run and the space is used again.
 func (s *Store) Removed(ctx context.Context, r ingest.Removal) error {
-	err := s.write(ctx, "end a removal", func(tx *sql.Tx) error {
+	err := s.write(ctx, "end a removal", func(ctx context.Context, tx *txn) error {
 		for _, q := range []string{
 			"DELETE FROM river_job WHERE state <> 'running' AND id IN (SELECT job_id FROM removals WHERE tenant = ? AND id = ?)",
 			"DELETE FROM removals WHERE tenant = ? AND id = ?",
 		} {
-			if _, err := tx.ExecContext(ctx, q, r.Tenant, r.ID); err != nil {
+			if err := tx.exec(ctx, q, r.Tenant, r.ID); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
+	if err != nil || s.Shared() {
 		return err
 	}
 	if _, err := s.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {

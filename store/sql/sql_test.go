@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"groundwork/internal/pgtest"
 	"groundwork/store/sql"
 	"groundwork/store/storetest"
 )
@@ -27,9 +28,26 @@ func newClock() *clock {
 func (c *clock) Now() time.Time          { return time.UnixMicro(c.at.Load()) }
 func (c *clock) Advance(d time.Duration) { c.at.Add(d.Microseconds()) }
 
+// both runs a test on SQLite and on PostgreSQL. place names a database of its own.
+func both(t *testing.T, test func(t *testing.T, place func(t *testing.T) sql.Options)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(t *testing.T) sql.Options {
+			return sql.Options{Path: filepath.Join(t.TempDir(), "data", "library.db")}
+		})
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(t *testing.T) sql.Options {
+			return sql.Options{URL: pgtest.URL(t), Writers: 4, Readers: 2, Timeout: time.Minute}
+		})
+	})
+}
+
 func open(t *testing.T, opt sql.Options) *sql.Store {
 	t.Helper()
-	if opt.Path == "" {
+	if opt.Path == "" && opt.URL == "" {
 		opt.Path = filepath.Join(t.TempDir(), "data", "library.db")
 	}
 	store, err := sql.Open(t.Context(), opt)
@@ -40,22 +58,28 @@ func open(t *testing.T, opt sql.Options) *sql.Store {
 
 func TestLibrary(t *testing.T) {
 	t.Parallel()
-	storetest.Library(t, func(t *testing.T, limits storetest.Limits) storetest.Fixture {
-		c := newClock()
-		store := open(t, sql.Options{Now: c.Now, MaxQueue: limits.MaxQueue, MaxQueueTenant: limits.MaxQueueTenant})
-		return storetest.Fixture{Database: store, Advance: c.Advance, Jobs: func(t *testing.T) []string {
-			kinds, err := store.JobKinds(t.Context())
-			require.NoError(t, err)
-			return kinds
-		}}
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		storetest.Library(t, func(t *testing.T, limits storetest.Limits) storetest.Fixture {
+			c, opt := newClock(), place(t)
+			opt.Now, opt.MaxQueue, opt.MaxQueueTenant = c.Now, limits.MaxQueue, limits.MaxQueueTenant
+			store := open(t, opt)
+			return storetest.Fixture{Database: store, Advance: c.Advance, Jobs: func(t *testing.T) []string {
+				kinds, err := store.JobKinds(t.Context())
+				require.NoError(t, err)
+				return kinds
+			}}
+		})
 	})
 }
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	storetest.Keys(t, func(t *testing.T, keyless func() bool) (storetest.Keyring, func(time.Duration)) {
-		c := newClock()
-		return open(t, sql.Options{Now: c.Now, Keyless: keyless}), c.Advance
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		storetest.Keys(t, func(t *testing.T, keyless func() bool) (storetest.Keyring, func(time.Duration)) {
+			c, opt := newClock(), place(t)
+			opt.Now, opt.Keyless = c.Now, keyless
+			return open(t, opt), c.Advance
+		})
 	})
 }
 

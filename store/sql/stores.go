@@ -29,13 +29,12 @@ func (s *Store) CreateStore(ctx context.Context, tenant, name string, metadata m
 	if err != nil {
 		return rag.Store{}, err
 	}
-	err = s.write(ctx, "create a store", func(tx *sql.Tx) error {
+	err = s.write(ctx, "create a store", func(ctx context.Context, tx *txn) error {
 		if err := nameFree(ctx, tx, tenant, st.Name, ""); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO stores ("+storeColumns+") VALUES (?, ?, ?, ?, ?)",
+		return tx.exec(ctx, "INSERT INTO stores ("+storeColumns+") VALUES (?, ?, ?, ?, ?)",
 			st.ID, tenant, st.Name, meta, st.CreatedAt.UnixMicro())
-		return err
 	})
 	if err != nil {
 		return rag.Store{}, err
@@ -59,34 +58,36 @@ func (s *Store) EnsureStore(ctx context.Context, tenant, idOrName string) (rag.S
 }
 
 // Stores lists a tenant's stores.
-func (s *Store) Stores(ctx context.Context, tenant string, p rag.Page) ([]rag.Store, bool, error) {
-	stores, more, err := page(ctx, s.reader, list{storeColumns, "stores", "tenant = ?", []any{tenant}}, p, scanStore)
-	if err == nil {
-		err = s.count(ctx, stores)
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("list stores: %w", err)
-	}
-	return stores, more, nil
+func (s *Store) Stores(ctx context.Context, tenant string, p rag.Page) (stores []rag.Store, more bool, err error) {
+	err = s.read(ctx, "list stores", func(ctx context.Context, q querier) error {
+		stores, more, err = page(ctx, q, list{storeColumns, "stores", "tenant = ?", []any{tenant}}, p, scanStore)
+		if err != nil {
+			return err
+		}
+		return count(ctx, q, stores)
+	})
+	return stores, more, err
 }
 
 // Store finds by id or name; rag.CodeNotFound when the tenant has neither.
-func (s *Store) Store(ctx context.Context, tenant, idOrName string) (rag.Store, error) {
-	st, err := findStore(ctx, s.reader, tenant, strings.TrimSpace(idOrName))
-	if err != nil {
-		return rag.Store{}, fmt.Errorf("find a store: %w", err)
-	}
-	counted := []rag.Store{st}
-	if err := s.count(ctx, counted); err != nil {
-		return rag.Store{}, fmt.Errorf("find a store: %w", err)
-	}
-	return counted[0], nil
+func (s *Store) Store(ctx context.Context, tenant, idOrName string) (st rag.Store, err error) {
+	err = s.read(ctx, "find a store", func(ctx context.Context, q querier) error {
+		found, err := findStore(ctx, q, tenant, strings.TrimSpace(idOrName), "")
+		if err != nil {
+			return err
+		}
+		counted := []rag.Store{found}
+		err = count(ctx, q, counted)
+		st = counted[0]
+		return err
+	})
+	return st, err
 }
 
 // UpdateStore renames and replaces metadata; nil leaves as it is.
 func (s *Store) UpdateStore(ctx context.Context, tenant, id string, name *string, metadata map[string]string) (rag.Store, error) {
-	err := s.write(ctx, "update a store", func(tx *sql.Tx) error {
-		st, err := findStore(ctx, tx, tenant, id)
+	err := s.write(ctx, "update a store", func(ctx context.Context, tx *txn) error {
+		st, err := findStore(ctx, tx, tenant, id, tx.d.lockRow)
 		if err != nil {
 			return err
 		}
@@ -116,8 +117,9 @@ func (s *Store) UpdateStore(ctx context.Context, tenant, id string, name *string
 	return s.Store(ctx, tenant, id)
 }
 
-func findStore(ctx context.Context, q querier, tenant, idOrName string) (rag.Store, error) {
-	st, err := scanStore(q.QueryRowContext(ctx, "SELECT "+storeColumns+" FROM stores WHERE tenant = ? AND (id = ? OR name = ?)",
+// findStore looks by id or name; lock is "" or the dialect's lockRow.
+func findStore(ctx context.Context, q querier, tenant, idOrName, lock string) (rag.Store, error) {
+	st, err := scanStore(q.QueryRowContext(ctx, "SELECT "+storeColumns+" FROM stores WHERE tenant = ? AND (id = ? OR name = ?)"+lock,
 		tenant, idOrName, idOrName))
 	if errors.Is(err, sql.ErrNoRows) {
 		return rag.Store{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no store %q; list the stores or create it", idOrName))
@@ -127,8 +129,17 @@ func findStore(ctx context.Context, q querier, tenant, idOrName string) (rag.Sto
 
 // storeExists is findStore for a caller that has the id and needs nothing else.
 func storeExists(ctx context.Context, q querier, scope rag.Scope) error {
+	return oneStore(ctx, q, scope, "")
+}
+
+// keepStore is storeExists for a transaction that adds to the store: nobody removes it meanwhile.
+func keepStore(ctx context.Context, tx *txn, scope rag.Scope) error {
+	return oneStore(ctx, tx, scope, tx.d.keepRow)
+}
+
+func oneStore(ctx context.Context, q querier, scope rag.Scope, lock string) error {
 	var one int
-	err := q.QueryRowContext(ctx, "SELECT 1 FROM stores WHERE tenant = ? AND id = ?", scope.Tenant, scope.Store).Scan(&one)
+	err := q.QueryRowContext(ctx, "SELECT 1 FROM stores WHERE tenant = ? AND id = ?"+lock, scope.Tenant, scope.Store).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no store %q; list the stores or create it", scope.Store))
 	}
@@ -136,14 +147,14 @@ func storeExists(ctx context.Context, q querier, scope rag.Scope) error {
 }
 
 // count fills in how many documents the stores hold, by state, and their bytes.
-func (s *Store) count(ctx context.Context, stores []rag.Store) error {
+func count(ctx context.Context, q querier, stores []rag.Store) error {
 	if len(stores) == 0 {
 		return nil
 	}
 	at := make(map[string]*rag.Store, len(stores))
-	args := make([]any, len(stores))
+	ids := make([]string, len(stores))
 	for i := range stores {
-		at[stores[i].ID], args[i] = &stores[i], stores[i].ID
+		at[stores[i].ID], ids[i] = &stores[i], stores[i].ID
 	}
 	type row struct {
 		store string
@@ -151,10 +162,12 @@ func (s *Store) count(ctx context.Context, stores []rag.Store) error {
 		n     int
 		bytes int64
 	}
-	rows, err := collect(ctx, s.reader, func(sc scanner) (r row, err error) {
+	in, args := inList(ids)
+	rows, err := collect(ctx, q, func(sc scanner) (r row, err error) {
 		err = sc.Scan(&r.store, &r.state, &r.n, &r.bytes)
 		return r, err
-	}, "SELECT store_id, state, documents, bytes FROM tallies WHERE documents > 0 AND store_id IN ("+marks(len(args))+")", args...)
+	}, `SELECT store_id, state, CAST(SUM(documents) AS BIGINT), CAST(SUM(bytes) AS BIGINT) FROM tallies WHERE store_id IN `+in+`
+		GROUP BY store_id, state HAVING SUM(documents) > 0`, args...)
 	for _, r := range rows {
 		at[r.store].Counts[r.state] = r.n
 		at[r.store].Bytes += r.bytes
@@ -174,7 +187,7 @@ func scanStore(row scanner) (rag.Store, error) {
 	return st, err
 }
 
-func nameFree(ctx context.Context, tx *sql.Tx, tenant, name, except string) error {
+func nameFree(ctx context.Context, tx *txn, tenant, name, except string) error {
 	var id string
 	err := tx.QueryRowContext(ctx, "SELECT id FROM stores WHERE tenant = ? AND name = ?", tenant, name).Scan(&id)
 	switch {
@@ -212,6 +225,3 @@ func encodeMetadata(metadata map[string]string) (string, error) {
 	}
 	return string(raw), nil
 }
-
-// marks is "?, ?, …" for an IN list.
-func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }

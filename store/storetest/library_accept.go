@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -157,8 +158,17 @@ func acceptSuite(t *testing.T, open OpenLibrary) {
 		t.Parallel()
 		f := open(t, Limits{})
 		scope := f.scope(t, "handbook")
-		for _, path := range []string{"ordner/Übung 100%.md", "a'; DROP TABLE documents; --", strings.Repeat("x", 255), "日本語.txt"} {
+		for _, path := range []string{"ordner/Übung 100%.md", "a'; DROP TABLE documents; --", strings.Repeat("x", 255), "日本語.txt", longPath()} {
 			require.Equal(t, path, f.document(t, f.upload(t, scope, path, path)).Path)
 		}
 	})
+}
+
+// longPath has 4,000 bytes that no compression makes much shorter.
+func longPath() string {
+	var path strings.Builder
+	for i := 0; path.Len() < 4000; i++ {
+		path.WriteString(hash(fmt.Sprint(i))[:40] + "/")
+	}
+	return path.String()[:4000]
 }
