@@ -81,7 +81,13 @@ func TestABurstOverThreeProcesses(t *testing.T) {
 			published++
 		}
 	}
-	require.Equal(t, documents+documents/7, published, "each version is published once")
+	replaced := 0
+	for i := 1; i <= documents; i++ {
+		if i%7 == 0 && i%20 != 1 { // those fail before
+			replaced++
+		}
+	}
+	require.Equal(t, documents+replaced, published, "each version is published once")
 }
 
 // journey is the way of document i: every seventh is replaced, every tenth is

@@ -49,10 +49,13 @@ func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, er
 		if err != nil {
 			return err
 		}
-		orphans, err = unreferenced(ctx, tx, unique(old))
-		return err
+		orphans = unique(old)
+		return nil
 	})
-	return orphans, err
+	if err != nil {
+		return nil, err
+	}
+	return s.unused(ctx, orphans), nil
 }
 
 // isOvertaken tells whether a newer version is on its way, or failed, and none that is as new is live.

@@ -31,6 +31,7 @@ func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) 
 			query{"DELETE FROM files WHERE id = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
 				[]any{documentID}})
 	})
+	r.Blobs = s.unused(ctx, r.Blobs)
 	return r, err
 }
 
@@ -58,6 +59,7 @@ func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest
 			query{"DELETE FROM documents WHERE id = ?", id},
 			query{"DELETE FROM files WHERE id = ? RETURNING sha256", id})
 	})
+	r.Blobs = s.unused(ctx, r.Blobs)
 	return r, err
 }
 
@@ -74,6 +76,7 @@ func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Remo
 			query{"DELETE FROM files WHERE tenant = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
 				[]any{scope.Tenant}})
 	})
+	r.Blobs = s.unused(ctx, r.Blobs)
 	return r, err
 }
 
@@ -83,6 +86,16 @@ func noDocument(err error, id string) error {
 		return err
 	}
 	return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no document %q in this store; list its documents", id))
+}
+
+// unused are those of the contents that nothing refers to. It looks after the
+// transaction: of two that drop the last references at once, neither sees the
+// other's end. Who deletes contents looks again, so too many do no harm.
+func (s *Store) unused(ctx context.Context, sums []string) []string {
+	if free, err := s.Unreferenced(ctx, sums); err == nil {
+		return free
+	}
+	return sums
 }
 
 type query struct {
@@ -104,8 +117,8 @@ func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, blobs, r
 	if err != nil {
 		return err
 	}
-	if r.Blobs, err = unreferenced(ctx, tx, unique(append(freed, more...))); err != nil || len(r.Targets) == 0 {
-		return err
+	if r.Blobs = unique(append(freed, more...)); len(r.Targets) == 0 {
+		return nil
 	}
 	r.ID = newID("del_")
 	job, err := s.jobs.InsertTx(ctx, tx.Tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
