@@ -154,10 +154,13 @@ func TestAServerThatHangsIsLeftAside(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, chat.Stats().Servers[0].Failures, uint64(5))
 	before := len(generations(servers[0]))
-	for i := range 10 {
-		_, _, err := collect(t.Context(), chat, about(fmt.Sprint(i), "What?"))
-		require.NoError(t, err)
-	}
+	answered := 0
+	eventually(t, func() bool { // on a busy machine the other one may take its second too
+		if _, _, err := collect(t.Context(), chat, about(fmt.Sprint(answered), "What?")); err == nil {
+			answered++
+		}
+		return answered == 10
+	}, "the other server answers")
 	require.Len(t, generations(servers[0]), before, "a server that hangs got a request")
 }
 
