@@ -47,6 +47,7 @@ var table = map[string]rule{
 	"store/blob":              {ours: []string{"rag", "ingest"}, theirs: []string{"gocloud.dev/", "github.com/aws/"}},
 	"store/blob/s3test":       {theirs: []string{"github.com/stretchr/testify"}},
 	"store/storetest":         {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/stretchr/testify", "github.com/google/uuid"}},
+	"store/qdrant/qdranttest": {ours: []string{"rag"}},
 	"eval":                    {},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},

@@ -1,0 +1,3 @@
+// Package qdranttest is what tests of store/qdrant need: a ledger in memory and
+// a Qdrant server.
+package qdranttest
