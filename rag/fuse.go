@@ -5,10 +5,6 @@ import (
 	"slices"
 )
 
-// bm25K1 is the saturation of term frequency in FTS5's bm25() and in ours; a
-// term's part of a score is at most idf*(k1+1).
-const bm25K1 = 1.2
-
 // neighbourShare is how much of a neighbouring chunk's score a chunk gets on
 // top of its own: evidence for a passage often lies around it. Measured on the
 // handbook questions: 0.2 lifts a gold passage into the top 5 more often than 0 or 0.4.

@@ -10,8 +10,8 @@
 // store's own. FTS5's bm25() costs about 3 µs a matching row here (18 ms for
 // ten terms over 10,000 chunks), FTS5's posting lists 0.3 µs a posting; so the
 // lists are read from FTS5 (fts5vocab), kept in a bounded cache that follows
-// every write, and scored here with FTS5's own formula. No term is dropped and
-// nothing is approximated.
+// every write, and scored here with rag's BM25. No term is dropped and nothing
+// is approximated.
 //
 // Dense: see dense.go; the result is that of a full scan in float64.
 package local

@@ -31,7 +31,6 @@ type store struct {
 	blocks [][]int8 // blockRows*stride codes each, the last one fewer
 	bounds []bound  // of each row; apart from rows, because every search reads all of it
 	rows   []row
-	tokens int64 // terms of all live rows
 	dead   int
 }
 
@@ -68,7 +67,6 @@ func (s *store) add(id int64, chunk string, length int, c code) {
 	}
 	s.bounds = append(s.bounds, bound{scale: c.scale, residual: c.residual})
 	s.rows = append(s.rows, row{id: id, chunk: chunk, length: int32(length), live: true})
-	s.tokens += int64(length)
 }
 
 func (s *store) kill(ordinal int) {
@@ -76,7 +74,6 @@ func (s *store) kill(ordinal int) {
 		r.live = false
 		r.chunk = ""
 		s.dead++
-		s.tokens -= int64(r.length)
 	}
 }
 
@@ -101,7 +98,7 @@ func (s *store) compact() bool {
 }
 
 func (s *store) clear() {
-	s.blocks, s.bounds, s.rows, s.tokens, s.dead = nil, nil, nil, 0, 0
+	s.blocks, s.bounds, s.rows, s.dead = nil, nil, nil, 0
 }
 
 // ordinal finds the row with the SQLite id at or after from; -1 when there is none.

@@ -3,20 +3,12 @@ package local
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"groundwork/rag"
 )
 
-// BM25's constants and floor, as in SQLite's fts5_aux.c.
-const (
-	bm25K1   = 1.2
-	bm25B    = 0.75
-	floorIDF = 1e-6
-)
-
-// Text gives the k best by BM25, with the scores that FTS5's bm25() would
-// give (positive here) for an OR of the distinct terms.
+// Text gives the k best by BM25 (rag.TermIDF and rag.TermWeight) for an OR of
+// the distinct terms.
 func (x *Index) Text(ctx context.Context, scope rag.Scope, terms []string, k int) ([]rag.Hit, error) {
 	st := x.store(scope)
 	if st == nil || k <= 0 {
@@ -33,17 +25,15 @@ func (x *Index) Text(ctx context.Context, scope rag.Scope, terms []string, k int
 	sums := x.scratch.Get().(*accumulator)
 	defer x.scratch.Put(sums)
 	sums.reset(len(st.rows))
-	mean := float64(st.tokens) / float64(st.live())
 	for _, term := range distinct(terms) {
 		postings, err := x.postings(ctx, st, term)
 		if err != nil {
 			return nil, fmt.Errorf("search text: %w", err)
 		}
-		weight := idf(st.live(), len(postings)) * (bm25K1 + 1)
+		idf := rag.TermIDF(st.live(), len(postings))
 		for _, p := range postings {
-			row, count := p.ordinal(), float64(p.count())
-			length := float64(st.rows[row].length)
-			sums.add(row, weight*count/(count+bm25K1*(1-bm25B+bm25B*length/mean)))
+			row := p.ordinal()
+			sums.add(row, idf*rag.TermWeight(p.count(), int(st.rows[row].length)))
 		}
 	}
 	top := best{k: k}
@@ -78,14 +68,9 @@ func (x *Index) IDF(ctx context.Context, scope rag.Scope, terms []string) ([]flo
 			}
 			some = len(postings)
 		}
-		out[i] = idf(st.live(), some)
+		out[i] = rag.TermIDF(st.live(), some)
 	}
 	return out, nil
-}
-
-// idf of a term that is in some of n chunks.
-func idf(n, some int) float64 {
-	return max(floorIDF, math.Log((float64(n-some)+0.5)/(float64(some)+0.5)))
 }
 
 // An accumulator sums the scores of rows. It is used again and again, because
