@@ -31,11 +31,17 @@ demo: bin/groundwork
 		$(if $(MODEL),--model "$(MODEL)") $(if $(value Q),--question "$$Q") $(if $(EXIT),--exit)
 export Q
 
-# What tests need besides Go: an S3 server, PostgreSQL, a browser, the official clients, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
+# What tests need besides Go: an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, the models. Each step does nothing when it is done.
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
+	rm -rf $@ && mkdir -p $(TOOLS)
+	python3 -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
+
+$(TOOLS)/qdrant-python: store/qdrant/qdranttest/python/requirements.lock
 	rm -rf $@ && mkdir -p $(TOOLS)
 	python3 -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<

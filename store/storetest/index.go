@@ -17,6 +17,7 @@ const Dimensions = 48
 // Searchable is an index from both sides.
 type Searchable interface {
 	ingest.Index
+	ingest.Inventory
 	rag.Searcher
 }
 
@@ -48,6 +49,8 @@ func Index(t *testing.T, open func(t *testing.T) Searchable) {
 		"another opening finds the same":                       indexReopens,
 		"what was removed stays so after the next opening":     indexReopensRemoved,
 		"publish and remove of what is not there do no harm":   indexAbsent,
+		"the inventory lists what is held":                     indexInventory,
+		"the inventory of a large store ends with its caller":  indexInventoryLong,
 		"scores after many changes equal those of a new store": indexChanges,
 	} {
 		t.Run(name, func(t *testing.T) {

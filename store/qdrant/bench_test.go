@@ -1,0 +1,146 @@
+package qdrant_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+	"groundwork/store/local"
+	"groundwork/store/qdrant"
+	"groundwork/store/qdrant/qdranttest"
+	"groundwork/store/storetest"
+)
+
+// BenchmarkAgainstEmbedded searches the same chunks in both indexes by turns and
+// reports medians and their ratio, embedded to Qdrant. It means something on a
+// real server (QDRANT_URL); the test server's Python is most of its time.
+func BenchmarkAgainstEmbedded(b *testing.B) {
+	for _, chunks := range []int{10_000, 100_000} {
+		b.Run("chunks="+strconv.Itoa(chunks), func(b *testing.B) {
+			if chunks > 10_000 && testing.Short() {
+				b.Skip("-short leaves out 100,000 chunks")
+			}
+			c := newBenchCorpus(b, chunks)
+			b.Run("dense", func(b *testing.B) {
+				c.compare(b, func(x storetest.Searchable, n int) ([]rag.Hit, error) {
+					return x.Dense(b.Context(), scope, c.vectors[n], 10)
+				})
+			})
+			b.Run("text", func(b *testing.B) {
+				c.compare(b, func(x storetest.Searchable, n int) ([]rag.Hit, error) {
+					return x.Text(b.Context(), scope, c.terms[n], 10)
+				})
+			})
+		})
+	}
+}
+
+const (
+	benchDimensions = 384
+	benchTerms      = 64
+	benchQueries    = 400
+)
+
+type benchCorpus struct {
+	embedded *local.Index
+	remote   *qdrant.Index
+	vectors  [][]float32 // of queries, each near a chunk
+	terms    [][]string
+}
+
+func newBenchCorpus(b *testing.B, chunks int) *benchCorpus {
+	b.Helper()
+	s, name := qdranttest.Start(b), alias()
+	dropAfter(b, s, name)
+	c := &benchCorpus{remote: open(b, s, newLedger(), qdrant.Options{Alias: name, Dimensions: benchDimensions, Timeout: time.Minute})}
+	var err error
+	c.embedded, err = local.Open(b.Context(), b.TempDir(), local.Options{Dimensions: benchDimensions, Fingerprint: "model a"})
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, c.embedded.Close()) })
+	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable on purpose
+	zipf := rand.NewZipf(r, 1.07, 30, 60_000)
+	for made := 0; made < chunks; made += 500 {
+		document := fmt.Sprintf("doc%d", made)
+		entries := make([]ingest.Entry, 500)
+		for seq := range entries {
+			terms := make([]string, benchTerms)
+			for i := range terms {
+				terms[i] = fmt.Sprintf("w%d", zipf.Uint64())
+			}
+			entries[seq] = ingest.Entry{ChunkID: chunkID(document, 1, seq), DocumentID: document, Version: 1, Vector: randomUnit(r, nil), Terms: terms}
+			if len(c.terms) < benchQueries && r.IntN(chunks/benchQueries) == 0 {
+				c.vectors, c.terms = append(c.vectors, randomUnit(r, entries[seq].Vector)), append(c.terms, terms[:8])
+			}
+		}
+		for _, x := range []storetest.Searchable{c.embedded, c.remote} {
+			require.NoError(b, x.Upsert(b.Context(), scope, entries))
+			require.NoError(b, x.Publish(b.Context(), scope, document, 1))
+		}
+	}
+	return c
+}
+
+// randomUnit is a random direction, or one near v.
+func randomUnit(r *rand.Rand, v []float32) []float32 {
+	out := make([]float32, benchDimensions)
+	for i := range out {
+		out[i] = float32(r.NormFloat64())
+		if v != nil {
+			out[i] = v[i] + 0.03*out[i]
+		}
+	}
+	var sum float64
+	for _, a := range out {
+		sum += float64(a) * float64(a)
+	}
+	scale := float32(1 / math.Sqrt(sum))
+	for i := range out {
+		out[i] *= scale
+	}
+	return out
+}
+
+func (c *benchCorpus) compare(b *testing.B, search func(x storetest.Searchable, n int) ([]rag.Hit, error)) {
+	var embedded, remote []time.Duration
+	same, all := 0, 0
+	for n := 0; b.Loop(); n++ {
+		var hits [2][]rag.Hit
+		for i, x := range []storetest.Searchable{c.embedded, c.remote} {
+			start := time.Now()
+			var err error
+			hits[i], err = search(x, n%len(c.terms))
+			took := time.Since(start)
+			require.NoError(b, err)
+			if i == 0 {
+				embedded = append(embedded, took)
+			} else {
+				remote = append(remote, took)
+			}
+		}
+		in := ids(hits[1])
+		for _, h := range hits[0] {
+			all++
+			if slices.Contains(in, h.ChunkID) {
+				same++
+			}
+		}
+	}
+	e, q := median(embedded), median(remote)
+	b.ReportMetric(float64(e.Microseconds())/1000, "embedded-p50-ms")
+	b.ReportMetric(float64(q.Microseconds())/1000, "qdrant-p50-ms")
+	b.ReportMetric(float64(e)/float64(q), "embedded/qdrant")
+	b.ReportMetric(float64(same)/float64(max(all, 1)), "overlap@10")
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
