@@ -16,7 +16,7 @@ func TestTermWeight(t *testing.T) {
 	require.Greater(t, rag.TermWeight(2, 64), rag.TermWeight(1, 64))
 	require.Greater(t, rag.TermWeight(1, 20), rag.TermWeight(1, 64))
 	require.Less(t, rag.TermWeight(1000, 1), 2.2)
-	require.Equal(t, rag.TermWeight(255, 300), rag.TermWeight(256, 300)) //nolint:testifylint // exactly
+	require.Equal(t, rag.TermWeight(255, 300), rag.TermWeight(256, 300))
 	// A mean that is off by a fifth matters little.
 	for _, length := range []int{10, 64, 120} {
 		require.InEpsilon(t, rag.TermWeight(1, length), rag.TermWeight(1, length*6/5), 0.12)

@@ -152,14 +152,14 @@ func (x *Index) definition() *qc.CreateCollection {
 		})
 		dense.OnDisk = qc.PtrOf(true)
 	}
-	vectorKB := max(uint64(x.opts.Dimensions)*4/1024, 1) //nolint:gosec // as above
+	exact := exactUpTo * uint64(x.opts.Dimensions) * 4 / 1024 //nolint:gosec // as above; in KB
 	return &qc.CreateCollection{
 		CollectionName:      x.collection,
 		VectorsConfig:       qc.NewVectorsConfigMap(map[string]*qc.VectorParams{denseVector: dense}),
 		SparseVectorsConfig: qc.NewSparseVectorsConfig(map[string]*qc.SparseVectorParams{textVector: {}}),
 		HnswConfig: &qc.HnswConfigDiff{
 			M: qc.PtrOf(uint64(0)), PayloadM: qc.PtrOf(uint64(24)), EfConstruct: qc.PtrOf(uint64(200)),
-			FullScanThreshold: qc.PtrOf(exactUpTo * vectorKB),
+			FullScanThreshold: qc.PtrOf(max(exact, 10)), // Qdrant takes no less than 10
 		},
 		StrictModeConfig: &qc.StrictModeConfig{
 			Enabled: qc.PtrOf(true), UnindexedFilteringRetrieve: qc.PtrOf(false), UnindexedFilteringUpdate: qc.PtrOf(false),

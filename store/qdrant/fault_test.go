@@ -111,6 +111,7 @@ func TestWiped(t *testing.T) {
 		}
 	}
 	lost(x)
+	require.ErrorContains(t, x.Ready(t.Context()), "reindex --from originals")
 	again := open(t, s, ledger, qdrant.Options{})
 	lost(again)
 	missing, err := again.Missing(t.Context(), []rag.Scope{scope})
@@ -118,5 +119,6 @@ func TestWiped(t *testing.T) {
 	require.Equal(t, []rag.Scope{scope}, missing)
 	publish(t, again, version("doc", 1, 3)...)
 	require.Len(t, found(t, again), 3)
+	require.NoError(t, again.Ready(t.Context()))
 	require.Len(t, found(t, x), 3, "the process that was there before needs no restart")
 }

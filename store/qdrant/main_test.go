@@ -96,7 +96,7 @@ func dropAfter(t testing.TB, s *qdranttest.Server, alias string) {
 	t.Cleanup(func() {
 		client, err := qc.NewClient(clientOf(t, s))
 		require.NoError(t, err)
-		defer client.Close() //nolint:errcheck // over anyway
+		defer client.Close()
 		names, err := client.ListCollections(background())
 		require.NoError(t, err)
 		for _, name := range names {

@@ -154,10 +154,13 @@ func (x *Index) Generation() int { return int(x.seen.Load()) }
 // for a second.
 func (x *Index) Breaker() string { return x.calls.breaker.State().String() }
 
-// Ready fails while Qdrant cannot be used.
+// Ready fails while Qdrant cannot be used, or has lost the collection.
 func (x *Index) Ready(ctx context.Context) error {
-	_, err := call(ctx, x, x.opts.SearchTimeout, func(ctx context.Context) (bool, error) {
+	exists, err := call(ctx, x, x.opts.SearchTimeout, func(ctx context.Context) (bool, error) {
 		return x.client.CollectionExists(ctx, x.collection)
 	})
+	if err == nil && !exists {
+		err = missing(errors.New("there is no collection " + x.collection))
+	}
 	return wrap("look at Qdrant", err)
 }
