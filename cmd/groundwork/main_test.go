@@ -32,7 +32,12 @@ type shell struct {
 
 func setup(t *testing.T) shell {
 	t.Helper()
-	model := llmtest.Start(t, llmtest.Options{})
+	return setupWith(t, llmtest.Options{})
+}
+
+func setupWith(t *testing.T, models llmtest.Options) shell {
+	t.Helper()
+	model := llmtest.Start(t, models)
 	dir := t.TempDir()
 	return shell{t, []string{
 		"HOME=" + dir, "GROUNDWORK_SERVER__DATA_DIR=" + dir, "GROUNDWORK_ANSWER__ABSTAIN=off",

@@ -31,7 +31,7 @@ func (c *cli) download(label string, total int64) *progress {
 
 func (c *cli) newProgress(label string, total int64, bytes bool) *progress {
 	p := &progress{cli: c, label: label, total: total, last: time.Now()}
-	if f, ok := c.err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) || c.json {
+	if !c.watched() {
 		if bytes {
 			p.unit = " bytes"
 		}
@@ -42,6 +42,12 @@ func (c *cli) newProgress(label string, total int64, bytes bool) *progress {
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetPredictTime(true),
 		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(28))
 	return p
+}
+
+// watched reports whether somebody looks at a terminal.
+func (c *cli) watched() bool {
+	f, ok := c.err.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && !c.json
 }
 
 func (p *progress) set(n int) { p.set64(int64(n)) }

@@ -43,20 +43,21 @@ var table = map[string]rule{
 	"llm/llmtest":             {},
 	"llm/runtime":             {ours: []string{"rag"}, theirs: []string{"*"}},
 	"store/sql":               {ours: []string{"rag", "ingest"}, theirs: []string{"*"}},
-	"store/local":             {ours: []string{"rag", "ingest"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys"}},
+	"store/local":             {ours: []string{"rag", "ingest"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys", "github.com/hashicorp/golang-lru"}},
 	"store/blob":              {ours: []string{"rag", "ingest"}, theirs: []string{"gocloud.dev/", "github.com/aws/"}},
 	"store/blob/s3test":       {theirs: []string{"github.com/stretchr/testify"}},
 	"store/storetest":         {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/stretchr/testify", "github.com/google/uuid"}},
 	"store/qdrant":            {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/qdrant/go-client", "google.golang.org/grpc", "github.com/cenkalti/backoff", "github.com/sony/gobreaker", "github.com/google/uuid"}},
 	"store/qdrant/qdranttest": {ours: []string{"rag"}, theirs: []string{"github.com/stretchr/testify"}},
 	"eval":                    {},
+	"eval/load":               {theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
-	"cmd/groundwork":          {ours: []string{"configs", "internal/app", "eval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
+	"cmd/groundwork":          {ours: []string{"configs", "internal/app", "eval", "eval/load", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
 }
 
 // only names the one package that may import a library.
