@@ -3,7 +3,6 @@ package local
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"fmt"
 	"math"
 	"slices"
@@ -115,11 +114,37 @@ const rescoreBatch = 32
 
 var vectorQuery = `SELECT id, vector FROM vector WHERE id IN (?` + strings.Repeat(`, ?`, rescoreBatch-1) + `)`
 
-// offer scores one batch.
+// vectorOverhead is about what a kept vector costs besides its bytes.
+const vectorOverhead = 128
+
+// offer scores one batch: vectors used lately from memory, the others from the
+// file. The caller holds the store's lock, so none is removed meanwhile.
 func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate, top *best) error {
+	missing := make([]int64, 0, rescoreBatch)
+	for _, c := range batch {
+		row := &s.rows[c.ordinal]
+		vector, ok := x.exact.Get(row.id)
+		if !ok {
+			missing = append(missing, row.id)
+			continue
+		}
+		score, err := dotBytes(q.exact, vector)
+		if err != nil {
+			return fmt.Errorf("vector %d: %w", row.id, err)
+		}
+		top.offer(rag.Hit{ChunkID: row.chunk, Score: score})
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return x.offerRead(ctx, s, q, missing, top)
+}
+
+// offerRead scores vectors that are read from the file, and keeps them.
+func (x *Index) offerRead(ctx context.Context, s *store, q query, missing []int64, top *best) error {
 	ids := make([]any, rescoreBatch)
 	for i := range ids { // what is missing is filled with the last one
-		ids[i] = s.rows[batch[min(i, len(batch)-1)].ordinal].id
+		ids[i] = missing[min(i, len(missing)-1)]
 	}
 	rows, err := x.vectors.QueryContext(ctx, ids...)
 	if err != nil {
@@ -129,7 +154,7 @@ func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate,
 	n := 0
 	for ; rows.Next(); n++ {
 		var id int64
-		var vector sql.RawBytes
+		var vector []byte
 		if err := rows.Scan(&id, &vector); err != nil {
 			return err
 		}
@@ -137,13 +162,14 @@ func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate,
 		if err != nil {
 			return fmt.Errorf("vector %d: %w", id, err)
 		}
+		x.exact.Add(id, vector)
 		top.offer(rag.Hit{ChunkID: s.rows[s.ordinal(id, 0)].chunk, Score: score})
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
-	if n != len(batch) {
-		return fmt.Errorf("%d of %d vectors are not in the file", len(batch)-n, len(batch))
+	if n != len(missing) {
+		return fmt.Errorf("%d of %d vectors are not in the file", len(missing)-n, len(missing))
 	}
 	return nil
 }

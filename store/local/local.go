@@ -2,7 +2,7 @@
 // scan over vectors in memory ranks by meaning.
 //
 // SQLite is the truth. What is held in memory (one byte a dimension for each
-// searchable chunk, and the posting lists of terms asked for lately) is derived
+// searchable chunk, and the posting lists and vectors asked for lately) is derived
 // from it at Open and after each commit, so a crash at any point leaves an
 // index that is whole. Everything lies in one file, index.db.
 //
@@ -25,6 +25,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"groundwork/rag"
 )
 
@@ -34,6 +36,7 @@ type Options struct {
 	Fingerprint string // of everything that vectors and chunks depend on: embedding model, pooling, chunker …
 	Reset       bool   // throw away an index made for another fingerprint or dimension (or unreadable) instead of refusing it
 	TermCache   int    // bytes of posting lists kept in memory; 0 means 32 MiB
+	VectorCache int    // bytes of exact vectors kept in memory; 0 means 32 MiB
 	PageCache   int    // KiB of SQLite's page cache, for each connection; 0 means 1,024
 	Readers     int    // connections for searches; 0 means 4
 }
@@ -41,6 +44,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.TermCache == 0 {
 		o.TermCache = 32 << 20
+	}
+	if o.VectorCache == 0 {
+		o.VectorCache = 32 << 20
 	}
 	if o.PageCache == 0 {
 		o.PageCache = 1024
@@ -62,8 +68,9 @@ type Index struct {
 	erasing    bool       // the log still holds what was removed; guarded by writing
 	generation atomic.Int64
 	cache      *termCache
-	scratch    sync.Pool // *accumulator
-	vectors    *sql.Stmt // vectorQuery
+	exact      *lru.Cache[int64, []byte] // vectors read lately, by row id
+	scratch    sync.Pool                 // *accumulator
+	vectors    *sql.Stmt                 // vectorQuery
 
 	mu     sync.RWMutex
 	stores map[rag.Scope]*store
@@ -95,6 +102,9 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	x := &Index{
 		dim: o.Dimensions, file: file, read: read, write: write,
 		cache: newTermCache(o.TermCache), stores: map[rag.Scope]*store{},
+	}
+	if x.exact, err = lru.New[int64, []byte](max(o.VectorCache/(4*o.Dimensions+vectorOverhead), 1)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())
 	}
 	if x.vectors, err = read.PrepareContext(ctx, vectorQuery); err != nil {
 		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())

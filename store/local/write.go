@@ -145,6 +145,7 @@ func (x *Index) apply(st *store, c change) {
 		if ordinal := st.ordinal(id, 0); ordinal >= 0 {
 			st.kill(ordinal)
 		}
+		x.exact.Remove(id)
 	}
 	if len(c.removed) > 0 {
 		x.cache.removeRows(st)
