@@ -111,11 +111,16 @@ type window struct {
 func (m matcher) best(c claim) (window, bool) {
 	var best window
 	bestScore, found := 0.0, false
+	wanted := wants{terms: keys(c.terms), question: keys(m.question), numbers: keys(c.numbers)}
+	sum := wanted.empty()
 	for s, units := range m.units {
+		held := wanted.profiles(units)
 		for from := range units {
+			sum.clear()
 			for to := from + 1; to <= len(units) && to <= from+maxWindow; to++ {
+				sum.add(held[to-1])
 				w := window{source: s, from: from, to: to}
-				score := m.score(c, units[from:to], &w)
+				score := wanted.score(c, sum, &w)
 				if score > bestScore+1e-9 {
 					best, bestScore, found = w, score, true
 				}
@@ -125,33 +130,20 @@ func (m matcher) best(c claim) (window, bool) {
 	return best, found
 }
 
-func (m matcher) score(c claim, units []unit, w *window) float64 {
-	has := func(of func(unit) map[string]bool, key string) bool {
-		for _, u := range units {
-			if of(u)[key] {
-				return true
-			}
-		}
-		return false
-	}
-	terms := func(u unit) map[string]bool { return u.terms }
-	nums := func(u unit) map[string]bool { return u.numbers }
-	w.share = share(c.terms, func(t string) bool { return has(terms, t) })
-	about := share(m.question, func(t string) bool { return has(terms, t) })
+// score rates a window whose units together hold what sum says.
+func (w wants) score(c claim, sum profile, at *window) float64 {
+	at.share = share(sum.terms.count(), len(w.terms))
+	about := share(sum.question.count(), len(w.question))
 	numberShare := 1.0
-	if len(c.numbers) > 0 {
-		numberShare = share(c.numbers, func(n string) bool { return has(nums, n) })
+	if len(w.numbers) > 0 {
+		numberShare = share(sum.numbers.count(), len(w.numbers))
 	}
-	support := w.share
+	support := at.share
 	if c.short {
-		support = (w.share*float64(len(c.terms)) + about*3) / float64(len(c.terms)+3)
+		support = (at.share*float64(len(w.terms)) + about*3) / float64(len(w.terms)+3)
 	}
-	negative := false
-	for _, u := range units {
-		negative = negative || u.negative
-	}
-	w.verdict = verdict(support, numberShare, c.negative && !negative)
-	return support + 0.5*numberShare*min(1, float64(len(c.numbers))) + 0.2*about - 0.04*float64(len(units)-1)
+	at.verdict = verdict(support, numberShare, c.negative && !sum.negative)
+	return support + 0.5*numberShare*min(1, float64(len(w.numbers))) + 0.2*about - 0.04*float64(at.to-at.from-1)
 }
 
 func verdict(support, numberShare float64, negationLost bool) Verdict {
@@ -179,17 +171,11 @@ func (m matcher) citation(sources []Source, w window, answerStart, answerEnd int
 	}
 }
 
-func share(of map[string]bool, has func(string) bool) float64 {
-	if len(of) == 0 {
+func share(n, of int) float64 {
+	if of == 0 {
 		return 0
 	}
-	n := 0
-	for k := range of {
-		if has(k) {
-			n++
-		}
-	}
-	return float64(n) / float64(len(of))
+	return float64(n) / float64(of)
 }
 
 func set(items []string) map[string]bool {

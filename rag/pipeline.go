@@ -152,7 +152,12 @@ func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []
 func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Answer) error {
 	limits := p.Generator.Limits()
 	empty := prompt(nil, q.Messages)
-	frame, err := p.Generator.CountTokens(ctx, []string{framing(empty[:1]), framing(empty[1:])})
+	fixed, asked := framing(empty[:1]), framing(empty[1:])
+	if sources, ok := fitsUncounted(kept, asked, min(limits.ContextBudget, limits.ContextTokens-p.maxTokens(q)-atMost(fixed))); ok {
+		a.Context.Limit, a.Context.Budget, a.Sources = limits.ContextTokens, limits.ContextBudget, sources
+		return nil
+	}
+	frame, err := p.Generator.CountTokens(ctx, []string{fixed, asked})
 	if err != nil {
 		return err
 	}

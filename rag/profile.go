@@ -1,0 +1,80 @@
+package rag
+
+import (
+	"maps"
+	"math/bits"
+	"slices"
+)
+
+// wants is what a claim looks for in the units of passages.
+type wants struct {
+	terms, question, numbers []string
+}
+
+// profile says what of a wants one or several units hold. Windows of units
+// overlap, so each unit is looked at once and profiles are joined.
+type profile struct {
+	terms, question, numbers bitset
+	negative                 bool
+}
+
+func (w wants) empty() profile {
+	return profile{terms: newBitset(len(w.terms)), question: newBitset(len(w.question)), numbers: newBitset(len(w.numbers))}
+}
+
+func (w wants) profiles(units []unit) []profile {
+	out := make([]profile, len(units))
+	for i, u := range units {
+		p := w.empty()
+		p.terms.fill(w.terms, u.terms)
+		p.question.fill(w.question, u.terms)
+		p.numbers.fill(w.numbers, u.numbers)
+		p.negative = u.negative
+		out[i] = p
+	}
+	return out
+}
+
+func (p *profile) add(o profile) {
+	p.terms.or(o.terms)
+	p.question.or(o.question)
+	p.numbers.or(o.numbers)
+	p.negative = p.negative || o.negative
+}
+
+func (p *profile) clear() {
+	clear(p.terms)
+	clear(p.question)
+	clear(p.numbers)
+	p.negative = false
+}
+
+// bitset is a set of small numbers.
+type bitset []uint64
+
+func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
+
+// fill enters the places of words that has names.
+func (b bitset) fill(words []string, has map[string]bool) {
+	for i, w := range words {
+		if has[w] {
+			b[i/64] |= 1 << (i % 64)
+		}
+	}
+}
+
+func (b bitset) or(o bitset) {
+	for i := range b {
+		b[i] |= o[i]
+	}
+}
+
+func (b bitset) count() int {
+	n := 0
+	for _, w := range b {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+func keys(set map[string]bool) []string { return slices.Collect(maps.Keys(set)) }
