@@ -39,7 +39,12 @@ func Stem(word string) string {
 	if hasDigit(word) || !ascii(word) {
 		return word
 	}
-	return english.Stem(word, false)
+	if stem, ok := stems.get(word); ok {
+		return stem
+	}
+	stem := english.Stem(word, false)
+	stems.put(word, stem)
+	return stem
 }
 
 // IsStop reports whether word carries no meaning of its own.
@@ -52,7 +57,7 @@ func each(text string, yield func(word string)) {
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		switch {
-		case unicode.Is(unicode.Han, r) || unicode.Is(unicode.Hiragana, r) || unicode.Is(unicode.Katakana, r):
+		case r > unicode.MaxLatin1 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
 			if start >= 0 {
 				yield(text[start:i])
 				start = -1
@@ -83,10 +88,27 @@ func wordAfter(s string) bool {
 }
 
 func appendTerms(out []string, run string) []string {
+	if plain(run) {
+		return appendPlain(out, strings.ToLower(run))
+	}
 	for _, word := range split(run, "'’,/") {
 		out = appendWord(out, word)
 	}
 	return out
+}
+
+// plain is true for most words: ASCII letters, and no capital after a small one. They need no cutting.
+func plain(run string) bool {
+	small := false
+	for i := range len(run) {
+		switch c := run[i]; {
+		case c >= 'a' && c <= 'z':
+			small = true
+		case c < 'A' || c > 'Z' || small:
+			return false
+		}
+	}
+	return true
 }
 
 // split cuts run at seps, except that digits keep a comma between them and an
@@ -115,11 +137,17 @@ func appendWord(out []string, word string) []string {
 		out = appendTerm(out, strings.ToLower(whole))
 	}
 	for _, part := range parts {
-		if low := strings.ToLower(part); !stop[low] {
-			out = appendTerm(out, Stem(low))
-		}
+		out = appendPlain(out, strings.ToLower(part))
 	}
 	return out
+}
+
+// appendPlain appends the stem of a lower-cased word that means something.
+func appendPlain(out []string, low string) []string {
+	if stop[low] {
+		return out
+	}
+	return appendTerm(out, Stem(low))
 }
 
 func appendTerm(out []string, term string) []string {
