@@ -15,6 +15,9 @@ import (
 // chat answers POST /v1/chat/completions: MODEL goes to the model server as it
 // is, MODEL@STORE is answered from the store.
 func (s *Server) chat(c *gin.Context) error {
+	if err := s.answers.full(caller(c).KeyID); err != nil {
+		return err // before the body is read; a slot is taken once it was, so that a slow sender holds none
+	}
 	fields, body, err := s.body(c)
 	if err != nil {
 		return err

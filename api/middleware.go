@@ -58,7 +58,8 @@ func (s *Server) record(c *gin.Context) {
 			attrs = append(attrs, "error", err.Error())
 		}
 	}
-	if _, quiet := quietRoutes[seen.Route]; quiet && level == slog.LevelInfo {
+	// Refusals come by the thousand or not at all: the metrics count them.
+	if _, quiet := quietRoutes[seen.Route]; (quiet || seen.Code == codeRate) && level == slog.LevelInfo {
 		level = slog.LevelDebug
 	}
 	s.Log.Log(c.Request.Context(), level, "request", attrs...)

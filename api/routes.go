@@ -21,13 +21,15 @@ func (s *Server) routes(r *gin.Engine) {
 	r.GET("/readyz", s.readyz)
 	r.GET("/metrics", s.metrics)
 
+	// What is refused under load is refused before anything is looked up.
+	r.POST("/v1/chat/completions", s.room(s.answers), s.authenticate, s.to(verbAsk, s.chat))
+	r.POST("/v1/embeddings", s.room(s.lookups), s.authenticate, s.to(verbAsk, s.embeddings))
+	r.POST("/v1/search", s.room(s.lookups), s.authenticate, s.to(verbAsk, s.search))
+
 	v1 := r.Group("/v1", s.authenticate)
 
-	v1.POST("/chat/completions", s.to(verbAsk, s.chat))
-	v1.POST("/embeddings", s.to(verbAsk, s.embeddings))
 	v1.GET("/models", s.to(verbAsk, s.listModels))
 	v1.GET("/models/*model", s.to(verbAsk, s.getModel))
-	v1.POST("/search", s.to(verbAsk, s.search))
 
 	v1.POST("/documents", s.to(verbWrite, s.uploadDocuments))
 	v1.GET("/documents", s.to(verbAsk, s.listDocuments))
