@@ -134,6 +134,8 @@ type Search struct {
 	Candidates  int     `koanf:"candidates"`
 	DenseWeight float64 `koanf:"dense_weight"`
 	K           int     `koanf:"k"`
+
+	CachedPassages int `koanf:"cached_passages"`
 }
 
 // Answer tunes answers.
@@ -263,6 +265,7 @@ func (c Config) validate() error {
 		{c.LLM.Chat.Waiting > 0, "llm.chat.waiting must be at least 1"},
 		{c.LLM.Chat.MaxWait > 0, "llm.chat.max_wait must be more than 0"},
 		{c.Search.Candidates >= c.Search.K && c.Search.K > 0, "search.k must be at least 1 and at most search.candidates"},
+		{c.Search.CachedPassages >= 1, "search.cached_passages must be at least 1"},
 		{c.Search.DenseWeight >= 0 && c.Search.DenseWeight <= 1, "search.dense_weight must be 0 to 1"},
 		{c.Answer.FirstTokenTarget > 0, "answer.first_token_target must be more than 0"},
 		{c.Answer.MaxTokens > 0 && c.Answer.MaxTokens <= c.Answer.MaxTokensLimit, "answer.max_tokens must be 1 to answer.max_tokens_limit"},

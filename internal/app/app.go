@@ -44,6 +44,7 @@ type App struct {
 	opts    Options
 	lock    *dirLock
 	library *sql.Store
+	cache   *passageCache
 	files   *blob.Folder
 	index   *local.Index
 	models  *models
@@ -103,6 +104,9 @@ func (a *App) openLibrary(ctx context.Context) error {
 	a.library = library
 	a.watchQueue()
 	a.onStop(func(context.Context) error { return library.Close() })
+	if a.cache, err = newPassageCache(library, a.cfg.Search.CachedPassages); err != nil {
+		return err
+	}
 	keys, err := library.HasKeys(ctx)
 	if err == nil && !keys && !loopback(a.cfg.Server.Listen) {
 		err = fmt.Errorf("server.listen is %s, which others can reach, and there is no API key yet; run `groundwork keys create --verbs admin` first, or listen on 127.0.0.1", a.cfg.Server.Listen)
@@ -173,7 +177,7 @@ func (a *App) startWorkers(ctx context.Context) error {
 		return err
 	}
 	a.ingest = &ingest.Service{
-		Library: a.library, Publisher: a.library, Catalog: a.library, Trash: a.library, Files: a.files, Index: a.index,
+		Library: a.library, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Files: a.files, Index: a.index,
 		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log,
 		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
 	}
@@ -229,7 +233,7 @@ func (a *App) buildAPI(context.Context) error {
 		return err
 	}
 	pipeline := &rag.Pipeline{
-		Embedder: a.models.embed, Searcher: a.index, Passages: a.library, Generator: a.models.chat, Analyze: analyze.Terms,
+		Embedder: a.models.embed, Searcher: a.index, Passages: a.cache, Generator: a.models.chat, Analyze: analyze.Terms,
 		Options: rag.Options{
 			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
 			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature,

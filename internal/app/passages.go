@@ -1,0 +1,165 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"groundwork/ingest"
+	"groundwork/rag"
+)
+
+// passageLife bounds how long a passage is kept: what another process on the
+// same database removed is gone from this one's memory after it.
+const passageLife = time.Minute
+
+// passageCache keeps the passages that questions loaded lately. A search finds
+// up to 200 and reading them is most of its time; a passage never changes, as
+// its id stands for document, version and place. What may be found is decided
+// by the index before; the key holds the scope all the same.
+//
+// It stands in front of the library, and hears from it what is removed or
+// replaced: that is forgotten at once.
+type passageCache struct {
+	ingest.Publisher
+	ingest.Trash
+	library rag.Passages
+	kept    *lru.Cache[passageKey, keptPassage]
+	now     func() time.Time
+
+	mu    sync.Mutex
+	epoch int       // of the last forgetting: what was read before it is not kept
+	swept time.Time // when the old ones were last thrown out
+}
+
+type passageKey struct {
+	scope rag.Scope
+	id    string
+}
+
+type keptPassage struct {
+	rag.Passage
+	read time.Time
+}
+
+// library is what the cache stands in front of.
+type library interface {
+	rag.Passages
+	ingest.Publisher
+	ingest.Trash
+}
+
+// newPassageCache keeps size passages at most.
+func newPassageCache(l library, size int) (*passageCache, error) {
+	kept, err := lru.New[passageKey, keptPassage](size)
+	if err != nil {
+		return nil, fmt.Errorf("search.cached_passages: %w", err)
+	}
+	return &passageCache{Publisher: l, Trash: l, library: l, kept: kept, now: time.Now, swept: time.Now()}, nil
+}
+
+// Passages implements rag.Passages.
+func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []string) ([]rag.Passage, error) {
+	now := c.now()
+	epoch := c.sweep(now)
+	found, missing := make([]*rag.Passage, len(ids)), []string(nil)
+	for i, id := range ids {
+		if p, ok := c.kept.Get(passageKey{scope, id}); ok && now.Sub(p.read) < passageLife {
+			found[i] = &p.Passage
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	var read []rag.Passage
+	if len(missing) > 0 {
+		var err error
+		if read, err = c.library.Passages(ctx, scope, missing); err != nil {
+			return nil, err
+		}
+		c.keep(scope, read, epoch, now)
+	}
+	out := make([]rag.Passage, 0, len(ids))
+	for i, id := range ids {
+		switch {
+		case found[i] != nil:
+			out = append(out, *found[i])
+		case len(read) > 0 && read[0].ChunkID == id: // the library keeps the order and leaves out what it does not know
+			out, read = append(out, read[0]), read[1:]
+		}
+	}
+	return out, nil
+}
+
+// keep enters what was read, unless something was removed meanwhile.
+func (c *passageCache) keep(scope rag.Scope, read []rag.Passage, epoch int, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if epoch != c.epoch {
+		return
+	}
+	for _, p := range read {
+		c.kept.Add(passageKey{scope, p.ChunkID}, keptPassage{p, now})
+	}
+}
+
+// sweep throws the old ones out now and then, and gives the epoch.
+func (c *passageCache) sweep(now time.Time) (epoch int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.swept) >= passageLife {
+		c.swept = now
+		c.drop(func(_ passageKey, p keptPassage) bool { return now.Sub(p.read) >= passageLife })
+	}
+	return c.epoch
+}
+
+// forget drops what fits, and what is being read at this moment.
+func (c *passageCache) forget(fits func(passageKey, keptPassage) bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	c.drop(fits)
+}
+
+func (c *passageCache) drop(fits func(passageKey, keptPassage) bool) {
+	for _, key := range c.kept.Keys() {
+		if p, ok := c.kept.Peek(key); ok && fits(key, p) {
+			c.kept.Remove(key)
+		}
+	}
+}
+
+func (c *passageCache) forgetDocument(scope rag.Scope, id string) {
+	c.forget(func(k passageKey, p keptPassage) bool { return k.scope == scope && p.DocumentID == id })
+}
+
+// Ready implements ingest.Publisher: the older version goes.
+func (c *passageCache) Ready(ctx context.Context, ref ingest.Ref) ([]string, error) {
+	orphans, err := c.Publisher.Ready(ctx, ref)
+	c.forgetDocument(ref.Scope(), ref.DocumentID)
+	return orphans, err
+}
+
+// Remove implements ingest.Trash.
+func (c *passageCache) Remove(ctx context.Context, scope rag.Scope, documentID string) (ingest.Removal, error) {
+	r, err := c.Trash.Remove(ctx, scope, documentID)
+	c.forgetDocument(scope, documentID)
+	return r, err
+}
+
+// RemoveFile implements ingest.Trash.
+func (c *passageCache) RemoveFile(ctx context.Context, tenant, fileID string) (ingest.Removal, error) {
+	r, err := c.Trash.RemoveFile(ctx, tenant, fileID)
+	c.forget(func(k passageKey, p keptPassage) bool { return k.scope.Tenant == tenant && p.DocumentID == fileID })
+	return r, err
+}
+
+// RemoveStore implements ingest.Trash.
+func (c *passageCache) RemoveStore(ctx context.Context, scope rag.Scope) (ingest.Removal, error) {
+	r, err := c.Trash.RemoveStore(ctx, scope)
+	c.forget(func(k passageKey, _ keptPassage) bool { return k.scope == scope })
+	return r, err
+}
