@@ -54,6 +54,9 @@ func (s *Server) Cancelled() <-chan Request { return s.cancelled }
 func (s *Server) record(r *http.Request, body []byte) Request {
 	req := Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: body}
 	req.decode()
+	if s.opts.KeepNothing {
+		return req
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, req)

@@ -45,6 +45,7 @@ type Options struct {
 	OtherVectors  bool // embeds as another model would
 	PrefillPerSec float64
 	DecodePerSec  float64
+	KeepNothing   bool // Requests stays empty: for long runs under load
 	// Reply scripts the answers; default Extract.
 	Reply func(Request) Reply
 }

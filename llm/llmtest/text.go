@@ -5,6 +5,7 @@ import (
 	"math"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // words are the lower-case runs of letters and digits.
@@ -86,31 +87,40 @@ func unit(sum []float64) []float32 {
 // Tokens is the fake tokenizer: four letters or digits make a token, and so
 // does every other visible character. Ids start at 100.
 func Tokens(text string) []int {
-	var out []int
-	run := make([]rune, 0, 4)
+	out := make([]int, 0, len(text)/3)
+	h, n := uint64(fnvOffset), 0 // of the run so far, and its characters
+	var buf [utf8.UTFMax]byte
 	flush := func() {
-		if len(run) > 0 {
-			out = append(out, 100+int(hash(string(run))%150000))
-			run = run[:0]
+		if n > 0 {
+			out = append(out, 100+int(h%150000))
+			h, n = fnvOffset, 0
 		}
 	}
 	for _, r := range text {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsDigit(r):
-			if run = append(run, r); len(run) == 4 {
-				flush()
-			}
-		case unicode.IsSpace(r):
+		if unicode.IsSpace(r) {
 			flush()
-		default:
+			continue
+		}
+		visible := !unicode.IsLetter(r) && !unicode.IsDigit(r)
+		if visible {
 			flush()
-			run = append(run, r)
+		}
+		for _, b := range buf[:utf8.EncodeRune(buf[:], r)] {
+			h = (h ^ uint64(b)) * fnvPrime
+		}
+		if n++; visible || n == 4 {
 			flush()
 		}
 	}
 	flush()
 	return out
 }
+
+// FNV-1a with 64 bits, as hash computes it; written out because a prompt has a thousand tokens.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
 
 // Pieces cuts a reply the way it is streamed: a word with the white space before it.
 // Together they are the text again.
