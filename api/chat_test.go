@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -300,4 +301,48 @@ func TestTooManyAtOnce(t *testing.T) {
 	for _, wait := range waits {
 		require.Contains(t, wait().body, "shutting_down")
 	}
+}
+
+// countedKeys counts the look-ups of keys.
+type countedKeys struct {
+	api.Keys
+	n atomic.Int64
+}
+
+func (c *countedKeys) Authenticate(ctx context.Context, token string) (rag.Principal, error) {
+	c.n.Add(1)
+	return c.Keys.Authenticate(ctx, token)
+}
+
+func TestFullServerRefusesBeforeItLooksAnythingUp(t *testing.T) {
+	t.Parallel()
+	keys := &countedKeys{}
+	b := setup(t, func(d *api.Deps, o *api.Options) { o.Streams = 1; keys.Keys = d.Keys; d.Keys = keys })
+	inside, leave := make(chan struct{}), make(chan struct{})
+	b.asker.ask = func(ctx context.Context, q rag.Question, emit func(rag.Delta) error) (rag.Answer, error) {
+		close(inside)
+		<-leave
+		return answerWell(ctx, q, emit)
+	}
+	first := make(chan int, 1)
+	body := `{"model":"llama3.1:8b@handbook","messages":[{"role":"user","content":"?"}]}`
+	post := func(body string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.URL+"/v1/chat/completions", strings.NewReader(body))
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+keyAsk)
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp
+	}
+	go func() { first <- post(body).StatusCode }()
+	<-inside
+	looked := keys.n.Load()
+	resp := post("this is not even JSON")
+	require.Equal(t, http.StatusTooManyRequests, resp.StatusCode)
+	require.Equal(t, "2", resp.Header.Get("Retry-After"))
+	require.Equal(t, looked, keys.n.Load())
+	close(leave)
+	require.Equal(t, http.StatusOK, <-first)
+	require.Equal(t, http.StatusBadRequest, post("this is not even JSON").StatusCode, "there is room again")
 }
