@@ -2,6 +2,7 @@
 # make demo       install models, start, take documents in, ask, serve   (DOCS=folder Q="question" MODEL=small EXIT=1)
 # make test       install what tests need and run them all
 # make bench      benchmarks, as ratios against a bound measured in the same run
+# make load       answers a second over 10,000 chunks with a scripted model server, and under ten times that load
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -17,7 +18,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench fuzz clean
+.PHONY: all build demo test test-setup unit fmt lint bench load fuzz clean
 
 all: fmt lint test
 
@@ -102,6 +103,9 @@ $(LINT):
 
 bench:
 	@go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./store/local ./rag ./internal/app
+
+load:
+	@go test -run '^$$' -bench AnswersPerSecond -benchtime 1x -v -timeout 30m ./internal/app/loadtest
 
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \

@@ -1,0 +1,154 @@
+package loadtest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/configs"
+	"groundwork/internal/app"
+)
+
+// serveEnv makes the test binary a server: its value is a settings.
+const serveEnv = "GROUNDWORK_LOAD_SERVE"
+
+// TestMain lets the test binary be the parser child and the server.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
+		os.Exit(app.RunParseChild())
+	}
+	if raw := os.Getenv(serveEnv); raw != "" {
+		if err := serve(raw); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+type settings struct {
+	Dir, Model string
+	Profile    string // file for a CPU profile; empty: none
+}
+
+// serve runs a server as it is shipped, with its log, until SIGTERM.
+func serve(raw string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	var s settings
+	if err := json.Unmarshal([]byte(raw), &s); err != nil {
+		return err
+	}
+	cfg, err := configs.Load("", os.Environ())
+	if err != nil {
+		return err
+	}
+	cfg.Server.Listen, cfg.Server.DataDir = "127.0.0.1:0", s.Dir
+	cfg.Answer.Abstain = "off" // the scripted embedder's cosines mean nothing
+	cfg.LLM.Chat.BaseURL, cfg.LLM.Chat.Model = s.Model, "test-chat"
+	cfg.LLM.Embed.BaseURL, cfg.LLM.Embed.Model = s.Model, "test-embed"
+	log, err := os.Create(filepath.Join(s.Dir, "server.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if s.Profile != "" {
+		profile, err := os.Create(s.Profile)
+		if err != nil {
+			return err
+		}
+		defer profile.Close()
+		if err := pprof.StartCPUProfile(profile); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
+	return app.Run(ctx, cfg, app.Options{Log: app.Logger(log, cfg.Log), OnListen: func(url string) { fmt.Println(url) }})
+}
+
+// child is a server in a process of its own.
+type child struct {
+	cmd *exec.Cmd
+	url string
+	out io.ReadCloser
+}
+
+func startChild(b *testing.B, s settings) child {
+	b.Helper()
+	raw, err := json.Marshal(s)
+	require.NoError(b, err)
+	exe, err := os.Executable()
+	require.NoError(b, err)
+	cmd := exec.CommandContext(b.Context(), exe)
+	cmd.Env, cmd.Stderr = append(os.Environ(), serveEnv+"="+string(raw)), os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(b, err)
+	require.NoError(b, cmd.Start())
+	var url string
+	_, err = fmt.Fscanln(out, &url)
+	require.NoError(b, err)
+	return child{cmd, url, out}
+}
+
+// stop lets the server end by itself, so that it writes its profile.
+func (c child) stop() error {
+	return errors.Join(c.cmd.Process.Signal(syscall.SIGTERM), c.cmd.Wait())
+}
+
+// fill uploads documents until the store h has about n chunks, and waits until they can be found.
+func fill(b *testing.B, url string, n int) {
+	b.Helper()
+	const sections = 200
+	for d := 0; d*sections < n; d++ {
+		var doc strings.Builder
+		for i := range sections {
+			fmt.Fprintf(&doc, "# Unit %d in %s\n\n", d*sections+i, word(d*sections+i))
+			for range 90 {
+				doc.WriteString(word(int(rand.ExpFloat64()*400)) + " ")
+			}
+			fmt.Fprintf(&doc, "\nEmployees of unit %d get %d days of annual leave.\n\n", d*sections+i, i)
+		}
+		var body bytes.Buffer
+		form := multipart.NewWriter(&body)
+		path := fmt.Sprintf("units-%03d.md", d)
+		require.NoError(b, errors.Join(form.WriteField("store", "h"), form.WriteField("path", path)))
+		part, err := form.CreateFormFile("file", path)
+		require.NoError(b, err)
+		_, err = part.Write([]byte(doc.String()))
+		require.NoError(b, errors.Join(err, form.Close()))
+		resp, err := http.Post(url+"/v1/documents?wait=ready&timeout=300s", form.FormDataContentType(), &body)
+		require.NoError(b, err)
+		raw, err := io.ReadAll(resp.Body)
+		require.NoError(b, errors.Join(err, resp.Body.Close()))
+		require.Less(b, resp.StatusCode, 300, "%s", raw)
+		require.Contains(b, string(raw), `"status":"ready"`)
+	}
+}
+
+// word is the i-th word of a made-up language.
+func word(i int) string {
+	const consonants, vowels = "bdfgklmnprst", "aeiou"
+	var w []byte
+	for range 3 {
+		w = append(w, consonants[i%len(consonants)], vowels[i/len(consonants)%len(vowels)])
+		i = i/7 + 3*i%11
+	}
+	return string(w)
+}
