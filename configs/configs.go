@@ -31,6 +31,7 @@ var Catalogue []byte
 // Config is the whole configuration; groundwork.yaml says what each key means.
 type Config struct {
 	Server Server `koanf:"server"`
+	Store  Store  `koanf:"store"`
 	Upload Upload `koanf:"upload"`
 	Parse  Parse  `koanf:"parse"`
 	Chunk  Chunk  `koanf:"chunk"`
@@ -58,6 +59,27 @@ type Server struct {
 	StreamsPerKey int           `koanf:"streams_per_key"`
 	StreamIdle    time.Duration `koanf:"stream_idle"`
 	StreamTotal   time.Duration `koanf:"stream_total"`
+}
+
+// Store says where documents, the index and original files are kept.
+type Store struct {
+	SQL            Secret `koanf:"sql"` // an address with a password in it
+	Index          string `koanf:"index"`
+	Qdrant         Qdrant `koanf:"qdrant"`
+	Files          string `koanf:"files"`
+	FilesAccessKey string `koanf:"files_access_key"`
+	FilesSecretKey Secret `koanf:"files_secret_key"`
+}
+
+// Embedded reports whether the index lies in the data directory.
+func (s Store) Embedded() bool { return s.Index == "local" }
+
+// Qdrant says where the index server is.
+type Qdrant struct {
+	URL      string `koanf:"url"`
+	APIKey   Secret `koanf:"api_key"`
+	Alias    string `koanf:"alias"`
+	Quantise bool   `koanf:"quantise"`
 }
 
 // Upload limits what a request may bring.
@@ -250,12 +272,17 @@ func (c Config) validate() error {
 		{c.Server.Listen != "", "server.listen must be an address such as 127.0.0.1:8080"},
 		{c.Server.Streams > 0, "server.streams must be at least 1"},
 		{c.Server.StreamsPerKey > 0, "server.streams_per_key must be at least 1"},
+		{c.Store.SQL == "" || strings.HasPrefix(c.Store.SQL.Reveal(), "postgres://") || strings.HasPrefix(c.Store.SQL.Reveal(), "postgresql://"),
+			"store.sql must be empty (SQLite) or an address such as postgres://user:password@host/database"},
+		{oneOf(c.Store.Index, "local", "qdrant"), "store.index must be local or qdrant"},
+		{c.Store.Embedded() || c.Store.Qdrant.URL != "" && c.Store.Qdrant.Alias != "", "store.qdrant.url and store.qdrant.alias must be set"},
+		{c.Store.Files == "" || strings.HasPrefix(c.Store.Files, "s3://"), "store.files must be empty (a folder) or an address such as s3://bucket/prefix"},
 		{c.Upload.MaxFile > 0, "upload.max_file must be more than 0"},
 		{c.Upload.MaxFiles > 0, "upload.max_files must be at least 1"},
 		{c.Parse.Memory >= 1<<30, "parse.memory must be at least 1GB, or the parser cannot start"},
 		{c.Parse.Wall > 0 && c.Parse.CPU >= time.Second, "parse.cpu must be at least 1s and parse.wall more than 0"},
 		{c.Chunk.Tokens >= 32 && c.Chunk.Tokens <= 512, "chunk.tokens must be 32 to 512"},
-		{c.Ingest.Workers > 0, "ingest.workers must be at least 1"},
+		{c.Ingest.Workers >= 0, "ingest.workers must not be negative"},
 		{c.Ingest.Batch > 0 && c.Ingest.Batch <= 1000, "ingest.batch must be 1 to 1000"},
 		{c.Ingest.Attempts > 0, "ingest.attempts must be at least 1"},
 		{c.LLM.Chat.Model != "", "llm.chat.model must name a model; see `groundwork models list`"},

@@ -36,8 +36,8 @@ func toChunks(ref Ref, body string, spans []Span) ([]Chunk, error) {
 	return chunks, nil
 }
 
-// searchable is what is embedded and analysed: the chunk with its context.
-func (c Chunk) searchable() string {
+// Searchable is what is embedded and analysed: the chunk with its context.
+func (c Chunk) Searchable() string {
 	if c.Header == "" {
 		return c.Text
 	}

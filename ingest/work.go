@@ -105,7 +105,7 @@ func (s *Service) embed(ctx context.Context, ref Ref, from, to int) error {
 	}
 	texts := make([]string, len(chunks))
 	for i, c := range chunks {
-		texts[i] = c.searchable()
+		texts[i] = c.Searchable()
 	}
 	vectors, err := s.Embedder.EmbedPassages(ctx, texts)
 	if err != nil {

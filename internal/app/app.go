@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -24,8 +24,6 @@ import (
 	"groundwork/llm"
 	"groundwork/rag"
 	"groundwork/rag/analyze"
-	"groundwork/store/blob"
-	"groundwork/store/local"
 	"groundwork/store/sql"
 	"groundwork/web"
 )
@@ -36,6 +34,7 @@ type Options struct {
 	Environ  []string // of the process; nil: os.Environ
 	Log      *slog.Logger
 	OnListen func(url string) // called once the server answers
+	Worker   bool             // only work jobs: no questions, no chat model
 }
 
 // App is a running server. Build one with New, end it with Stop.
@@ -45,8 +44,8 @@ type App struct {
 	lock    *dirLock
 	library *sql.Store
 	cache   *passageCache
-	files   *blob.Folder
-	index   *local.Index
+	files   ingest.Files
+	index   index
 	models  *models
 	ingest  *ingest.Service
 	metrics *telemetry.Metrics
@@ -67,7 +66,7 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	}
 	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version)}
 	for _, step := range []func(context.Context) error{
-		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildAPI,
+		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildHandler,
 	} {
 		if err := step(ctx); err != nil {
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Server.ShutdownGrace)
@@ -94,10 +93,7 @@ func (a *App) openDir(context.Context) error {
 }
 
 func (a *App) openLibrary(ctx context.Context) error {
-	library, err := sql.Open(ctx, sql.Options{
-		Path: libraryPath(a.cfg), Log: a.opts.Log, Keyless: func() bool { return true },
-		MaxQueue: a.cfg.Ingest.MaxQueue, MaxQueueTenant: a.cfg.Ingest.MaxQueueTenant, Middleware: a.queueMiddleware(),
-	})
+	library, err := openLibrary(ctx, a.cfg, a.opts.Log, a.queueMiddleware()...)
 	if err != nil {
 		return err
 	}
@@ -106,6 +102,9 @@ func (a *App) openLibrary(ctx context.Context) error {
 	a.onStop(func(context.Context) error { return library.Close() })
 	if a.cache, err = newPassageCache(library, a.cfg.Search.CachedPassages); err != nil {
 		return err
+	}
+	if a.opts.Worker {
+		return nil
 	}
 	keys, err := library.HasKeys(ctx)
 	if err == nil && !keys && !loopback(a.cfg.Server.Listen) {
@@ -123,9 +122,14 @@ func loopback(listen string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func (a *App) openFiles(context.Context) (err error) {
-	a.files, err = blob.Open(filepath.Join(a.cfg.Server.DataDir, "files"))
-	return err
+func (a *App) openFiles(ctx context.Context) (err error) {
+	if a.files, err = openFiles(ctx, a.cfg); err != nil {
+		return err
+	}
+	if c, ok := a.files.(io.Closer); ok {
+		a.onStop(func(context.Context) error { return c.Close() })
+	}
+	return nil
 }
 
 func (a *App) startModels(ctx context.Context) error {
@@ -134,6 +138,7 @@ func (a *App) startModels(ctx context.Context) error {
 		return err
 	}
 	a.models = m
+	a.watchModels()
 	a.onStop(m.stop)
 	measuring, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -160,9 +165,7 @@ func pause(least, most time.Duration) func(context.Context) bool {
 }
 
 func (a *App) openIndex(ctx context.Context) error {
-	index, err := local.Open(ctx, filepath.Join(a.cfg.Server.DataDir, "index"), local.Options{
-		Dimensions: a.models.dimensions, Fingerprint: a.models.fingerprint + "/" + chunkerVersion(a.cfg.Chunk),
-	})
+	index, err := openIndex(ctx, a.cfg, a.library, a.models.vectors(a.cfg), indexOptions{log: a.opts.Log})
 	if err != nil {
 		return err
 	}
@@ -178,12 +181,17 @@ func (a *App) startWorkers(ctx context.Context) error {
 	}
 	a.ingest = &ingest.Service{
 		Library: a.library, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Files: a.files, Index: a.index,
-		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log,
+		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log, Locks: a.library.Locks(),
 		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
 	}
 	a.observeIngest(a.ingest)
-	if _, err := a.library.RequeueRunning(ctx); err != nil {
-		return err
+	if !a.library.Shared() { // this process is the only one: what was running is not
+		if _, err := a.library.RequeueRunning(ctx); err != nil {
+			return err
+		}
+	}
+	if a.cfg.Ingest.Workers == 0 {
+		return nil
 	}
 	workers := river.NewWorkers()
 	a.ingest.Register(workers)
@@ -227,7 +235,23 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 	return nil
 }
 
-func (a *App) buildAPI(context.Context) error {
+// buildHandler makes the HTTP server: everything, or only what tells how a worker does.
+func (a *App) buildHandler(context.Context) error {
+	var handler http.Handler = a.workerHandler()
+	if !a.opts.Worker {
+		if err := a.buildAPI(); err != nil {
+			return err
+		}
+		handler = a.observedHandler(a.api)
+	}
+	a.http = &http.Server{
+		Handler: handler, ReadHeaderTimeout: a.cfg.Server.HeaderTimeout, MaxHeaderBytes: int(a.cfg.Server.MaxHeader),
+		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.opts.Log.Handler(), slog.LevelDebug),
+	}
+	return nil
+}
+
+func (a *App) buildAPI() error {
 	spec, err := docs.OpenAPI()
 	if err != nil {
 		return err
@@ -253,10 +277,6 @@ func (a *App) buildAPI(context.Context) error {
 		Streams: a.cfg.Server.Streams, StreamsPerKey: a.cfg.Server.StreamsPerKey,
 		StreamIdle: a.cfg.Server.StreamIdle, StreamTotal: a.cfg.Server.StreamTotal,
 	})
-	a.http = &http.Server{
-		Handler: a.observedHandler(a.api), ReadHeaderTimeout: a.cfg.Server.HeaderTimeout, MaxHeaderBytes: int(a.cfg.Server.MaxHeader),
-		IdleTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(a.opts.Log.Handler(), slog.LevelDebug),
-	}
 	return nil
 }
 

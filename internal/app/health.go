@@ -31,6 +31,9 @@ func (a *App) Ready(ctx context.Context) []api.Check {
 	if starting {
 		return checks
 	}
+	if a.opts.Worker {
+		return append(checks, check("embedding", a.models.embed.Health(ctx)), a.indexCheck(ctx))
+	}
 	embed, chat := check("embedding", a.models.embed.Health(ctx)), check("chat", a.models.chat.Health(ctx))
 	if measured, err := a.models.measured(); chat.OK && !measured {
 		chat.OK, chat.Detail, chat.Fix = false, "measuring the model's speed", "Wait a moment."
@@ -38,13 +41,25 @@ func (a *App) Ready(ctx context.Context) []api.Check {
 			chat.Detail, chat.Fix = err.Error(), "Look at the model server's log."
 		}
 	}
-	return append(checks, embed, chat)
+	return append(checks, embed, chat, a.indexCheck(ctx))
 }
 
 func (a *App) libraryCheck(ctx context.Context) api.Check {
 	c := api.Check{Name: "library", OK: true, Detail: "open"}
 	if _, err := a.library.HasKeys(ctx); err != nil {
 		c.OK, c.Detail, c.Fix = false, "the database does not answer", "Look at the disk and the server's log, then restart the server."
+	}
+	return c
+}
+
+func (a *App) indexCheck(ctx context.Context) api.Check {
+	c := api.Check{Name: "index", OK: true, Detail: a.cfg.Store.Index}
+	if x, ok := a.index.(interface {
+		Ready(ctx context.Context) error
+	}); ok {
+		if err := x.Ready(ctx); err != nil {
+			c.OK, c.Detail, c.Fix = false, err.Error(), "Look at Qdrant; when it lost its data, run `groundwork reindex`."
+		}
 	}
 	return c
 }

@@ -49,7 +49,7 @@ func startModels(ctx context.Context, cfg configs.Config, opts Options, propagat
 	l := launcher{cfg: cfg, catalogue: catalogue, log: opts.Log, propagate: propagate, launch: runtime.Launch{
 		Env: newEnv(cfg, opts.Environ, nil), Dir: cfg.LLM.ModelsDir, LogDir: filepath.Join(cfg.Server.DataDir, "logs"), Environ: opts.Environ,
 	}}
-	if err := errors.Join(l.startEmbed(ctx, m), l.startChat(ctx, m)); err != nil {
+	if err := l.startAll(ctx, m, opts.Worker); err != nil {
 		return nil, errors.Join(err, m.stop(context.WithoutCancel(ctx)))
 	}
 	return m, nil
@@ -61,6 +61,14 @@ type launcher struct {
 	launch    runtime.Launch
 	log       *slog.Logger
 	propagate llm.Propagate
+}
+
+func (l launcher) startAll(ctx context.Context, m *models, onlyEmbed bool) error {
+	err := l.startEmbed(ctx, m)
+	if err == nil && !onlyEmbed {
+		err = l.startChat(ctx, m)
+	}
+	return err
 }
 
 func (l launcher) threads() int { return cmp.Or(l.cfg.LLM.Threads, goruntime.NumCPU()) }
@@ -103,7 +111,7 @@ func (l launcher) startEmbed(ctx context.Context, m *models) error {
 	if err == nil {
 		opts.Dimensions, opts.QueryPrefix, opts.PassagePrefix = entry.Dimensions, entry.QueryPrefix, entry.PassagePrefix
 	}
-	m.fingerprint = fmt.Sprintf("%s/%d/%s", e.Model, opts.Dimensions, e.QueryPrefix)
+	m.dimensions, m.fingerprint = embedIdentity(l.catalogue, e)
 	if e.BaseURL == "" {
 		if err != nil {
 			return fmt.Errorf("llm.embed.model: %w", err)
@@ -118,12 +126,39 @@ func (l launcher) startEmbed(ctx context.Context, m *models) error {
 		}
 		m.servers = append(m.servers, server)
 		opts.BaseURLs, opts.APIKey, opts.Model = []string{server.BaseURL()}, server.APIKey(), entry.Name
-		m.fingerprint = entry.Fingerprint()
 	}
-	m.dimensions = opts.Dimensions
 	embed, err := llm.NewEmbedder(opts)
 	m.embed = embed
 	return err
+}
+
+// embedIdentity is what vectors depend on: their dimensions and everything of the model that moves them.
+func embedIdentity(catalogue runtime.Catalogue, e configs.EmbedModel) (dimensions int, fingerprint string) {
+	dimensions = e.Dimensions
+	entry, err := catalogue.Find(e.Model)
+	if err == nil {
+		dimensions = entry.Dimensions
+		if e.BaseURL == "" {
+			return dimensions, entry.Fingerprint()
+		}
+	}
+	return dimensions, fmt.Sprintf("%s/%d/%s", e.Model, dimensions, e.QueryPrefix)
+}
+
+// vectors is what the index must have been made with.
+func (m *models) vectors(cfg configs.Config) vectorKind {
+	return vectorKind{m.dimensions, m.fingerprint + "/" + chunkerVersion(cfg.Chunk)}
+}
+
+// vectorsOf is the same from the configuration alone, for commands that start no model.
+func vectorsOf(cfg configs.Config) (vectorKind, error) {
+	catalogue, err := Catalogue()
+	if err != nil {
+		return vectorKind{}, err
+	}
+	m := &models{}
+	m.dimensions, m.fingerprint = embedIdentity(catalogue, cfg.LLM.Embed)
+	return m.vectors(cfg), nil
 }
 
 func (l launcher) start(ctx context.Context, opts runtime.Options) (*runtime.Server, error) {
@@ -156,6 +191,9 @@ func (m *models) measureOnce(ctx context.Context) error {
 		if err := s.WaitReady(ctx); err != nil {
 			return err
 		}
+	}
+	if m.chat == nil {
+		return nil
 	}
 	_, err := m.chat.Probe(ctx)
 	return err

@@ -55,7 +55,9 @@ func reachable(addr net.Addr) string {
 
 // drain lets open requests finish, then ends them.
 func (a *App) drain(ctx context.Context) error {
-	a.api.Drain()
+	if a.api != nil {
+		a.api.Drain()
+	}
 	soft, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if deadline, ok := ctx.Deadline(); ok {
@@ -66,7 +68,9 @@ func (a *App) drain(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	a.api.CutStreams()
+	if a.api != nil {
+		a.api.CutStreams()
+	}
 	if err := a.http.Shutdown(ctx); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return errors.Join(fmt.Errorf("end open requests: %w", err), a.http.Close())
 	}

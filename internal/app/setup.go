@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 
 	"groundwork/configs"
 	"groundwork/ingest/parse"
@@ -128,11 +127,9 @@ type Keys interface {
 
 // OpenKeys opens the keys of the data directory, beside a running server or without one.
 func OpenKeys(ctx context.Context, cfg configs.Config) (Keys, func(), error) {
-	store, err := sql.Open(ctx, sql.Options{Path: libraryPath(cfg)})
+	store, err := sql.Open(ctx, sql.Options{URL: cfg.Store.SQL.Reveal(), Path: libraryPath(cfg)})
 	if err != nil {
 		return nil, nil, err
 	}
 	return store, func() { _ = store.Close() }, nil // nothing is pending: each call was one transaction
 }
-
-func libraryPath(cfg configs.Config) string { return filepath.Join(cfg.Server.DataDir, "library.db") }

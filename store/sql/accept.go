@@ -63,12 +63,17 @@ func (s *Store) accept(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 	if err != nil {
 		return rag.Document{}, false, err
 	}
-	err = tx.exec(ctx, "INSERT INTO versions (store_id, document_id, version, tenant, sha256, text) VALUES (?, ?, ?, ?, ?, '')",
+	return doc, true, s.enqueueVersion(ctx, tx, doc)
+}
+
+// enqueueVersion stores the newest version of a document, empty, with the job that fills it.
+func (s *Store) enqueueVersion(ctx context.Context, tx *txn, doc rag.Document) error {
+	err := tx.exec(ctx, "INSERT INTO versions (store_id, document_id, version, tenant, sha256, text) VALUES (?, ?, ?, ?, ?, '')",
 		doc.StoreID, doc.ID, doc.Version, doc.Tenant, doc.SHA256)
 	if err == nil {
 		_, err = s.jobs.InsertTx(ctx, tx.Tx, ingest.ParseArgs{Ref: refOf(doc)}, nil)
 	}
-	return doc, true, err
+	return err
 }
 
 // identity is the id of the document that a is a version of: of the file

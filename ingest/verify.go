@@ -1,0 +1,214 @@
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"groundwork/rag"
+)
+
+// Records is the library as Verify walks it, across tenants.
+type Records interface {
+	EachStore(ctx context.Context, each func(rag.Store) error) error
+	EachDocument(ctx context.Context, each func(rag.Document) error) error
+	EachFile(ctx context.Context, each func(rag.File) error) error
+	EachChunk(ctx context.Context, ref Ref, each func(Chunk) error) error
+	// Body is the text of a version.
+	Body(ctx context.Context, ref Ref) (string, error)
+	// Unreferenced returns those of the given contents that no file and no version refers to.
+	Unreferenced(ctx context.Context, sha256 []string) ([]string, error)
+	// Document is the row as it is now; rag.CodeNotFound when it is gone.
+	Document(ctx context.Context, scope rag.Scope, id string) (rag.Document, error)
+}
+
+// Audited is an index as Verify reads it.
+type Audited interface {
+	Inventory
+	rag.Searcher
+}
+
+// Fault is one thing that Verify found wrong.
+type Fault struct {
+	Kind     string `json:"kind"` // see the constants
+	Tenant   string `json:"tenant,omitempty"`
+	Store    string `json:"store,omitempty"`
+	Document string `json:"document,omitempty"`
+	Detail   string `json:"detail"`
+}
+
+// The kinds of faults.
+const (
+	FaultMissing  = "missing_entry"    // a chunk that the index should find and does not hold
+	FaultGhost    = "ghost_entry"      // an entry of the index without a chunk of a live or coming version
+	FaultDouble   = "double_entry"     // the same place of a document is held twice
+	FaultVector   = "bad_vector"       // not of unit length
+	FaultTerms    = "bad_terms"        // the full text of an entry is not that of its chunk
+	FaultFreq     = "bad_frequencies"  // a store's statistics are not those of its chunks
+	FaultText     = "bad_text"         // a chunk is not the text at its offsets
+	FaultGap      = "missing_chunk"    // a ready version has not the chunks that its row counts
+	FaultOriginal = "missing_original" // or one whose bytes do not hash to its name
+	FaultOrphan   = "orphan_original"  // bytes that nothing refers to
+)
+
+// Audit is what Verify looked at and what it found.
+type Audit struct {
+	Stores    int     `json:"stores"`
+	Documents int     `json:"documents"` // with a searchable version
+	Waiting   int     `json:"waiting"`   // on their way: not judged
+	Failed    int     `json:"failed"`
+	Chunks    int     `json:"chunks"`
+	Entries   int     `json:"entries"` // of the index
+	Originals int     `json:"originals"`
+	Bytes     int64   `json:"bytes"` // of originals, read and hashed
+	Faults    []Fault `json:"faults"`
+	Truncated bool    `json:"truncated"` // more than maxFaults were found
+}
+
+// OK reports whether nothing is wrong.
+func (a Audit) OK() bool { return len(a.Faults) == 0 }
+
+// maxFaults bounds the list.
+const maxFaults = 1000
+
+func (a *Audit) add(f Fault) {
+	if len(a.Faults) == maxFaults {
+		a.Truncated = true
+		return
+	}
+	a.Faults = append(a.Faults, f)
+}
+
+// Verifier compares documents, chunks, vectors, full text and originals. It
+// changes nothing. What changes while it looks is not judged.
+type Verifier struct {
+	Records Records
+	Index   Audited
+	Files   Files
+	Analyze rag.Analyze
+	OnStore func(name string, done int) // progress; may be nil
+}
+
+// Verify looks at everything once.
+func (v *Verifier) Verify(ctx context.Context) (Audit, error) {
+	a := Audit{Faults: []Fault{}}
+	known := map[rag.Scope]bool{}
+	var stores []rag.Store
+	err := v.Records.EachStore(ctx, func(st rag.Store) error {
+		stores = append(stores, st)
+		return nil
+	})
+	if err != nil {
+		return a, fmt.Errorf("list stores: %w", err)
+	}
+	documents := map[string][]rag.Document{}
+	err = v.Records.EachDocument(ctx, func(d rag.Document) error {
+		documents[d.StoreID] = append(documents[d.StoreID], d)
+		return nil
+	})
+	if err != nil {
+		return a, fmt.Errorf("list documents: %w", err)
+	}
+	for _, st := range stores {
+		scope := rag.Scope{Tenant: st.Tenant, Store: st.ID}
+		known[scope] = true
+		if err := v.store(ctx, &a, scope, documents[st.ID]); err != nil {
+			return a, fmt.Errorf("store %s: %w", st.ID, err)
+		}
+		if a.Stores++; v.OnStore != nil {
+			v.OnStore(st.Name, a.Stores)
+		}
+	}
+	if err := v.strangers(ctx, &a, known); err != nil {
+		return a, err
+	}
+	return a, v.originals(ctx, &a)
+}
+
+// strangers are entries of stores that the library does not know.
+func (v *Verifier) strangers(ctx context.Context, a *Audit, known map[rag.Scope]bool) error {
+	scopes, err := v.Index.Scopes(ctx)
+	if err != nil {
+		return fmt.Errorf("list the index's stores: %w", err)
+	}
+	for _, scope := range scopes {
+		if known[scope] {
+			continue
+		}
+		n := 0
+		if err := v.Index.Held(ctx, scope, func(Held) error { n++; return nil }); err != nil {
+			return fmt.Errorf("store %s: %w", scope.Store, err)
+		}
+		if n > 0 {
+			a.Entries += n
+			a.add(Fault{Kind: FaultGhost, Tenant: scope.Tenant, Store: scope.Store, Detail: fmt.Sprintf("%d entries of a store that does not exist", n)})
+		}
+	}
+	return nil
+}
+
+// originals reads and hashes every content that a file refers to, and looks for those that nothing refers to.
+func (v *Verifier) originals(ctx context.Context, a *Audit) error {
+	wanted := map[string]bool{}
+	err := v.Records.EachFile(ctx, func(f rag.File) error { wanted[f.SHA256] = true; return nil })
+	if err != nil {
+		return fmt.Errorf("list files: %w", err)
+	}
+	for sum := range wanted {
+		n, err := v.hash(ctx, sum)
+		if err != nil && (ctx.Err() != nil || rag.CodeOf(err) == rag.CodeUnavailable) {
+			return err
+		}
+		a.Originals, a.Bytes = a.Originals+1, a.Bytes+n
+		if err == nil {
+			continue
+		}
+		if free, look := v.Records.Unreferenced(ctx, []string{sum}); look != nil || len(free) == 0 { // else it was deleted meanwhile
+			a.add(Fault{Kind: FaultOriginal, Detail: sum + ": " + err.Error()})
+		}
+	}
+	var strangers []string
+	err = v.Files.List(ctx, func(sum string) error {
+		if !wanted[sum] {
+			strangers = append(strangers, sum)
+		}
+		return nil
+	})
+	if err != nil || len(strangers) == 0 {
+		return err
+	}
+	free, err := v.Records.Unreferenced(ctx, strangers)
+	for _, sum := range free {
+		a.add(Fault{Kind: FaultOrphan, Detail: sum})
+	}
+	return err
+}
+
+func (v *Verifier) hash(ctx context.Context, sum string) (n int64, err error) {
+	r, err := v.Files.Open(ctx, sum)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	h := sha256.New()
+	if n, err = io.Copy(h, r); err != nil {
+		return n, err
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+		return n, fmt.Errorf("its bytes hash to %s", got)
+	}
+	return n, nil
+}
+
+// unit reports whether v has length 1, as far as float32 tells.
+func unit(v []float32) bool {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return math.Abs(sum-1) < 1e-3
+}
