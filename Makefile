@@ -76,7 +76,7 @@ $(TOOLS)/chromium:
 # Tests of the library on PostgreSQL start the distribution's server themselves (internal/pgtest); nothing is left running.
 $(TOOLS)/postgres:
 	@mkdir -p $(TOOLS)
-	@if [ -n "$$POSTGRES_URL" ] || command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
+	@if [ -n "$${POSTGRES_URL:-}" ] || command -v initdb >/dev/null 2>&1 || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null && touch $@; \
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
