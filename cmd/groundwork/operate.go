@@ -28,6 +28,8 @@ func (c *cli) workerCmd() *cobra.Command {
 			switch {
 			case cfg.Store.SQL == "" || cfg.Store.Embedded():
 				return errors.New("a worker shares its stores with a server: set store.sql to a PostgreSQL address and store.index to qdrant")
+			case cfg.Store.Files == "":
+				return errors.New("a worker reads the originals that a server took in: set store.files to a bucket, s3://…")
 			case cfg.Ingest.Workers == 0:
 				return errors.New("ingest.workers is 0: set how many jobs this worker takes at once")
 			}

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -81,6 +83,9 @@ func libraryPath(cfg configs.Config) string { return filepath.Join(cfg.Server.Da
 func openFiles(ctx context.Context, cfg configs.Config) (ingest.Files, error) {
 	if cfg.Store.Files == "" {
 		return blob.Open(filepath.Join(cfg.Server.DataDir, "files"))
+	}
+	if err := os.MkdirAll(cfg.Server.DataDir, 0o700); err != nil { // files on their way are spooled there
+		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
 	return blob.OpenBucket(ctx, cfg.Store.Files, blob.BucketOptions{
 		AccessKey: cfg.Store.FilesAccessKey, SecretKey: cfg.Store.FilesSecretKey.Reveal(), SpoolDir: cfg.Server.DataDir,
