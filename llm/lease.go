@@ -61,17 +61,21 @@ func (p *pool) giveBack(l *lease, err error, ill bool) {
 	p.dispatch()
 }
 
-// leased is a body that gives its slot back when it is closed.
+// leased is a body that gives its slot back when it is closed, which may be
+// while another goroutine still reads.
 type leased struct {
 	io.ReadCloser
 	ctx   context.Context
 	lease *lease
-	err   error // of reading
+	mu    sync.Mutex
+	err   error // of reading; guarded by mu
 }
 
 // Read implements io.Reader.
 func (b *leased) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
 	case err == nil || errors.Is(err, io.EOF):
 	case errors.Is(context.Cause(b.ctx), errIdle), errors.Is(context.Cause(b.ctx), errFirstToken):
@@ -87,7 +91,10 @@ func (b *leased) Read(p []byte) (int, error) {
 // Close implements io.Closer.
 func (b *leased) Close() error {
 	err := b.ReadCloser.Close()
-	b.lease.end(b.err)
+	b.mu.Lock()
+	cause := b.err
+	b.mu.Unlock()
+	b.lease.end(cause)
 	return err
 }
 
