@@ -31,7 +31,7 @@ type caller struct {
 
 func newCaller() *caller {
 	return &caller{breaker: gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
-		Name: "qdrant", MaxRequests: 2, Timeout: openFor,
+		Name: "qdrant", MaxRequests: 1, Timeout: openFor,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= tripAfter },
 		IsSuccessful: func(err error) bool { return !outage(err) },
 	})}

@@ -125,7 +125,8 @@ func connect(o Options) (*qc.Client, error) {
 	}
 	return qc.NewClient(&qc.Config{
 		Host: u.Hostname(), Port: port, APIKey: o.APIKey, UseTLS: u.Scheme == "https", TLSConfig: o.TLS,
-		PoolSize: 2, SkipCompatibilityCheck: true, // prepare looks at the version
+		PoolSize:               1,    // with several, one may still wait to connect when another is back
+		SkipCompatibilityCheck: true, // prepare looks at the version
 		GrpcOptions: []grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 			// Short, so that the index is back within seconds after Qdrant is.

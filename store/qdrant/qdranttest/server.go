@@ -128,8 +128,21 @@ func (s *Server) end(signal syscall.Signal) {
 	s.cmd = nil
 }
 
-// Pause stops the server's processor time: connections stay, answers do not come.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+// Pause stops the server's processor time: connections stay, answers do not
+// come. It returns when all threads have stopped.
+func (s *Server) Pause() {
+	s.t.Helper()
+	s.signal(syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(s.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			require.NoError(s.t, err)
+			break
+		}
+	}
+	require.True(s.t, status.Stopped())
+}
 
 // Resume ends a Pause.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
