@@ -81,6 +81,7 @@ func startLoad(b *testing.B) *loaded {
 		fill(b, l.child.url, 10_000)
 		require.NoError(b, os.WriteFile(filepath.Join(dir, "filled"), nil, 0o600))
 	}
+	require.InDelta(b, 10_000, chunks(b, l.child.url), 500)
 	send, closeIdle, err := load.HTTP(load.Target{Base: l.child.url, Model: "test-chat@h", Store: "h", Questions: loadQuestions(20_000)})
 	require.NoError(b, err)
 	b.Cleanup(closeIdle)
@@ -92,8 +93,8 @@ func startLoad(b *testing.B) *loaded {
 func loadQuestions(n int) []string {
 	out := make([]string, n)
 	for i := range out {
-		out[i] = fmt.Sprintf("How many days of annual leave do employees of unit %d in %s get, and is it %s %s?",
-			i%10_000, word(i), word(int(rand.ExpFloat64()*400)), word(int(rand.ExpFloat64()*400)))
+		out[i] = fmt.Sprintf("How many days of %s leave do employees of unit %d in %s get, and is it %s %s?",
+			word(1000+i%40), i%10_000, word(i), word(int(rand.ExpFloat64()*400)), word(int(rand.ExpFloat64()*400)))
 	}
 	return out
 }

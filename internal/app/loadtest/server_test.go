@@ -112,7 +112,9 @@ func (c child) stop() error {
 	return errors.Join(c.cmd.Process.Signal(syscall.SIGTERM), c.cmd.Wait())
 }
 
-// fill uploads documents until the store h has about n chunks, and waits until they can be found.
+// fill uploads documents until the store h has n chunks, and waits until they
+// can be found. Words are as frequent as in a language, the subjects of the
+// rules are forty; each section is one chunk.
 func fill(b *testing.B, url string, n int) {
 	b.Helper()
 	const sections = 200
@@ -120,10 +122,10 @@ func fill(b *testing.B, url string, n int) {
 		var doc strings.Builder
 		for i := range sections {
 			fmt.Fprintf(&doc, "# Unit %d in %s\n\n", d*sections+i, word(d*sections+i))
-			for range 90 {
+			for range 60 {
 				doc.WriteString(word(int(rand.ExpFloat64()*400)) + " ")
 			}
-			fmt.Fprintf(&doc, "\nEmployees of unit %d get %d days of annual leave.\n\n", d*sections+i, i)
+			fmt.Fprintf(&doc, "\nEmployees of unit %d get %d days of %s leave.\n\n", d*sections+i, i, word(1000+(d*sections+i)%40))
 		}
 		var body bytes.Buffer
 		form := multipart.NewWriter(&body)
@@ -140,6 +142,21 @@ func fill(b *testing.B, url string, n int) {
 		require.Less(b, resp.StatusCode, 300, "%s", raw)
 		require.Contains(b, string(raw), `"status":"ready"`)
 	}
+}
+
+// chunks is how many chunks the store h has.
+func chunks(b *testing.B, url string) int {
+	b.Helper()
+	resp, err := http.Get(url + "/v1/documents?store=h&limit=100")
+	require.NoError(b, err)
+	defer resp.Body.Close()
+	var list struct{ Data []struct{ Chunks int } }
+	require.NoError(b, json.NewDecoder(resp.Body).Decode(&list))
+	n := 0
+	for _, d := range list.Data {
+		n += d.Chunks
+	}
+	return n
 }
 
 // word is the i-th word of a made-up language.
