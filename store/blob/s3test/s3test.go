@@ -65,7 +65,7 @@ func Start(t *testing.T) *Server {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	return l.Addr().String()
@@ -105,12 +105,16 @@ func (s *Server) Restart() {
 	for _, dir := range []string{meta, iam} {
 		require.NoError(s.t, os.MkdirAll(dir, 0o700))
 	}
-	s.cmd = exec.Command(Path(), "--port", s.addr, "--quiet", "--health", "/health", "--iam-dir", iam, "posix", "--sidecar", meta, s.Folder())
+	s.cmd = exec.CommandContext(s.t.Context(), Path(), "--port", s.addr, "--quiet", "--health", "/health", "--iam-dir", iam, "posix", "--sidecar", meta, s.Folder())
 	s.cmd.Env = []string{"ROOT_ACCESS_KEY=" + AccessKey, "ROOT_SECRET_KEY=" + SecretKey, "HOME=" + s.root, "TMPDIR=" + s.root}
 	require.NoError(s.t, s.cmd.Start())
 	client := &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	require.Eventually(s.t, func() bool {
-		resp, err := client.Get("http://" + s.addr + "/health")
+		req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, "http://"+s.addr+"/health", nil)
+		if err != nil {
+			return false
+		}
+		resp, err := client.Do(req)
 		if err != nil {
 			return false
 		}
