@@ -28,7 +28,7 @@ func (s *Store) QueueStats(ctx context.Context) (QueueStats, error) {
 	err := s.read(ctx, "look at the queue", func(ctx context.Context, q querier) (err error) {
 		stats.Jobs, err = collect(ctx, q, func(row scanner) (c JobCount, err error) {
 			return c, row.Scan(&c.Kind, &c.State, &c.Jobs)
-		}, `SELECT kind, state, COUNT(*) FROM river_job WHERE state <> 'completed' GROUP BY kind, state ORDER BY kind, state`)
+		}, `SELECT kind, state, COUNT(*) FROM river_job WHERE state <> 'completed' GROUP BY kind, state ORDER BY kind, CAST(state AS TEXT)`)
 		if err != nil {
 			return err
 		}

@@ -6,13 +6,27 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"groundwork/internal/pgtest"
 	"groundwork/store/sql"
 )
 
 func TestQueueStatsTellWhatWaitsAndHowLong(t *testing.T) {
 	t.Parallel()
+	for name, address := range map[string]func(*testing.T) string{
+		"SQLite":     func(*testing.T) string { return "" },
+		"PostgreSQL": func(t *testing.T) string { return pgtest.URL(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			queueStats(t, address(t))
+		})
+	}
+}
+
+func queueStats(t *testing.T, address string) {
+	t.Helper()
 	ahead := time.Hour // the queue takes the real time; ours is an hour later
-	b := newBench(t, sql.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
+	b := newBench(t, sql.Options{URL: address, Now: func() time.Time { return time.Now().Add(ahead) }})
 	stats, err := b.QueueStats(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, stats.Jobs)

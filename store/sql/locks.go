@@ -73,7 +73,7 @@ func (s *Store) holding(ctx context.Context, l lock, do func(context.Context) er
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // the transaction on it has ended: its error counts
 	tx, err := conn.BeginTx(hold, nil)
 	if err != nil {
 		return err

@@ -31,8 +31,7 @@ func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) 
 			query{"DELETE FROM files WHERE id = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
 				[]any{documentID}})
 	})
-	r.Blobs = s.unused(ctx, r.Blobs)
-	return r, err
+	return s.freed(ctx, r, err)
 }
 
 // RemoveFile deletes a file and takes it out of every store.
@@ -59,8 +58,7 @@ func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest
 			query{"DELETE FROM documents WHERE id = ?", id},
 			query{"DELETE FROM files WHERE id = ? RETURNING sha256", id})
 	})
-	r.Blobs = s.unused(ctx, r.Blobs)
-	return r, err
+	return s.freed(ctx, r, err)
 }
 
 // RemoveStore deletes a store with its documents.
@@ -76,8 +74,7 @@ func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Remo
 			query{"DELETE FROM files WHERE tenant = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
 				[]any{scope.Tenant}})
 	})
-	r.Blobs = s.unused(ctx, r.Blobs)
-	return r, err
+	return s.freed(ctx, r, err)
 }
 
 // noDocument says of the document what is so of its store or file.
@@ -86,6 +83,15 @@ func noDocument(err error, id string) error {
 		return err
 	}
 	return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no document %q in this store; list its documents", id))
+}
+
+// freed ends a removal: its blobs are those that nothing refers to any more.
+func (s *Store) freed(ctx context.Context, r ingest.Removal, err error) (ingest.Removal, error) {
+	if err != nil {
+		return ingest.Removal{}, err
+	}
+	r.Blobs = s.unused(ctx, r.Blobs)
+	return r, nil
 }
 
 // unused are those of the contents that nothing refers to. It looks after the
