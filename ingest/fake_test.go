@@ -115,7 +115,7 @@ func (j *journal) apply(c change) {
 				delete(d.Versions, v)
 			}
 		}
-	case c.Op == "publish", c.Op == "discard":
+	case c.Op == "publish", c.Op == "discard" && c.Version != d.Live:
 		delete(d.Versions, c.Version)
 	case c.Op == "remove":
 		delete(j.docs, key)

@@ -155,9 +155,7 @@ type Index interface {
 	// of the document, in one step: a search sees the old or the new, never both, never neither.
 	// A version older than the searchable one is discarded instead.
 	Publish(ctx context.Context, scope rag.Scope, documentID string, version int) error
-	// Discard deletes what is there of one version, staged or searchable; it
-	// does nothing when there is nothing. The version is one that the library
-	// has given up for good, so that what a late worker left of it goes too.
+	// Discard deletes what was upserted for one version and is not searchable; it does nothing when there is nothing.
 	Discard(ctx context.Context, scope rag.Scope, documentID string, version int) error
 	// Remove deletes all versions and returns how many chunks and vectors went.
 	Remove(ctx context.Context, scope rag.Scope, documentID string) (chunks, vectors int, err error)

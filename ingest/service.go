@@ -113,7 +113,11 @@ func (s *Service) Attach(ctx context.Context, scope rag.Scope, fileID string) (r
 	if _, err := s.Catalog.File(ctx, scope.Tenant, fileID); err != nil {
 		return rag.Document{}, err
 	}
-	doc, _, err := s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, FileID: fileID})
+	var doc rag.Document
+	err := s.locks().Shared(ctx, documentLock(scope.Store, fileID), func(ctx context.Context) (err error) {
+		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, FileID: fileID})
+		return err
+	})
 	return doc, err
 }
 

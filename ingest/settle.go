@@ -141,7 +141,26 @@ func (s *Service) discard(ctx context.Context, ref Ref) error {
 	if err := s.Index.Discard(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
 		return fmt.Errorf("discard version %d: %w", ref.Version, err)
 	}
-	return nil
+	return s.removeGone(ctx, ref)
+}
+
+// removeGone takes a document that was deleted out of the index once more: a
+// worker that came late may have published it after the deletion was swept.
+// Nobody attaches the same file meanwhile.
+func (s *Service) removeGone(ctx context.Context, ref Ref) error {
+	return s.locks().Exclusive(ctx, documentLock(ref.StoreID, ref.DocumentID), func(ctx context.Context) error {
+		_, err := s.Catalog.Document(ctx, ref.Scope(), ref.DocumentID)
+		if rag.CodeOf(err) != rag.CodeNotFound {
+			return err
+		}
+		if err := ctx.Err(); err != nil { // this process stood still, and the lock may be another's
+			return err
+		}
+		if _, _, err = s.Index.Remove(ctx, ref.Scope(), ref.DocumentID); err != nil {
+			return fmt.Errorf("remove a deleted document: %w", err)
+		}
+		return nil
+	})
 }
 
 // errorsOf counts the errors that a job returned; the death of a worker is none.

@@ -72,7 +72,7 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			end := &last{err: c.failing, complete: ErrStale}
-			s := &Service{Publisher: end, Index: end, Limits: Limits{Attempts: 3}}
+			s := &Service{Publisher: end, Index: end, Catalog: present{}, Limits: Limits{Attempts: 3}}
 			if c.ctx == nil {
 				c.ctx = t.Context()
 			}
@@ -133,7 +133,7 @@ func TestAJobThatStoodStillPastItsTimeSaysNothingAboutTheDocument(t *testing.T) 
 	defer cancel()
 	for _, result := range []error{context.DeadlineExceeded, rag.Fail(rag.CodeUnavailable, "x"), errors.New("reset")} {
 		end := &last{}
-		s := &Service{Publisher: end, Index: end, Limits: Limits{Attempts: 3}}
+		s := &Service{Publisher: end, Index: end, Catalog: present{}, Limits: Limits{Attempts: 3}}
 		var snoozed *river.JobSnoozeError
 		job := row(3, failed, failed)
 		require.ErrorAs(t, s.step(ctx, &job, Ref{}, func(context.Context, Ref) error { return result }), &snoozed)
@@ -175,4 +175,11 @@ func TestLocalLocksKeepApartByKey(t *testing.T) {
 		return locks.Shared(ctx, "a", nothing)
 	}))
 	require.Empty(t, locks.held)
+}
+
+// present is a catalog in which every document is.
+type present struct{ Catalog }
+
+func (present) Document(context.Context, rag.Scope, string) (rag.Document, error) {
+	return rag.Document{}, nil
 }
