@@ -33,7 +33,7 @@ func TestChatPlain(t *testing.T) {
 
 	q := b.asker.asked[0]
 	zero, seed := 0.0, 4
-	require.Equal(t, rag.Question{ID: v["id"].(string), Scope: rag.Scope{Tenant: "default", Store: "vs_1"},
+	require.Equal(t, rag.Question{ID: v["id"].(string), Scope: rag.Scope{Tenant: "default", Store: "vs_1"}, Caller: "default/key_2",
 		Messages: []rag.Message{{Role: "user", Content: "How many days?"}},
 		Sampling: rag.Sampling{MaxTokens: 9, Temperature: &zero, Seed: &seed, Stop: []string{"X"}}}, q)
 }

@@ -4,6 +4,7 @@ package rag
 type Question struct {
 	ID       string // ans_…; chosen by the caller so that logs and the answer agree
 	Scope    Scope
+	Caller   string    // who asks (tenant and key): where questions wait for the model, callers take turns
 	Messages []Message // the last one is the user's question
 	Sampling Sampling
 }

@@ -13,8 +13,6 @@ const (
 	excerptFrom = 5
 	// maxUnits bounds the sentences that are embedded for one question.
 	maxUnits = 120
-	// minUnits is how many sentences a question always has looked through, however long they are.
-	minUnits = 1
 )
 
 // candidate is a sentence, list item or table row that may go to the model.
@@ -28,8 +26,7 @@ type candidate struct {
 // stretches that bear on the question: sentences in the order of their meaning's
 // nearness to it and of their passage's score, each stretch without a gap. So
 // a slow machine, whose budget is one passage, still reads the best sentences
-// of several. On the handbook questions a gold passage stays in 210 tokens for
-// 36 of 48 instead of 25; where the budget takes three passages it makes no difference.
+// of several (docs/adr/0018 has the figures). Where the budget takes three passages it makes no difference.
 func (p *Pipeline) excerpts(ctx context.Context, query string, kept []Ranked, counts []int, budget int) ([]Ranked, error) {
 	kept = kept[:min(len(kept), excerptFrom)]
 	units := make([][]span, len(kept))
@@ -44,7 +41,7 @@ func (p *Pipeline) excerpts(ctx context.Context, query string, kept []Ranked, co
 			texts = append(texts, inContext(r.Passage, text))
 		}
 	}
-	if len(texts) <= minUnits || len(texts) > maxUnits {
+	if len(texts) > maxUnits {
 		return kept, nil
 	}
 	question, err := p.Embedder.EmbedQuery(ctx, query)

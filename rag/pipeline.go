@@ -190,7 +190,7 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 	if s.Temperature == nil {
 		s.Temperature = &p.Options.Temperature
 	}
-	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s}
+	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s, Caller: q.Caller}
 	if len(sources) > 0 { // the best passage comes first, so prompts that share it start alike
 		out.Prefix = sources[0].Passage.ChunkID
 	}

@@ -36,6 +36,16 @@ func TestAskStreamsSourcesThenTextThenCites(t *testing.T) {
 	require.Equal(t, 200, a.Context.PromptTokens)
 }
 
+func TestThePromptSaysWhoAsks(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "Annual leave is 30 days.")
+	q := ask("How much annual leave is there?")
+	q.Caller = "acme/key_1"
+	_, err := b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.Equal(t, "acme/key_1", b.model.seen[0].Caller)
+}
+
 func TestEveryCitationIsAVerbatimSpanOfItsSource(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "Annual leave is 30 days. Hotels cost at most 120 euros a night! Dogs may come on Fridays. Pigs fly to Mars.")
