@@ -3,7 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -92,7 +93,11 @@ func (c *cli) printAudit(a app.Audit) error {
 		}
 	}
 	if !a.OK() {
-		return fmt.Errorf("%d faults; `groundwork reindex` builds the index anew from the originals", len(a.Faults))
+		fix := "`groundwork reindex` builds the index anew from the originals"
+		if slices.ContainsFunc(a.Faults, func(f app.Fault) bool { return f.Kind == app.FaultOriginal }) {
+			fix = "upload again what lost its original, or restore it from a backup"
+		}
+		return fmt.Errorf("%d faults; %s", len(a.Faults), fix)
 	}
 	return nil
 }
@@ -148,12 +153,7 @@ func (c *cli) migrateCmd() *cobra.Command {
 				if c.json {
 					return c.printJSON(m)
 				}
-				tables := make([]string, 0, len(m.Rows))
-				for t := range m.Rows {
-					tables = append(tables, t)
-				}
-				sort.Strings(tables)
-				for _, t := range tables {
+				for _, t := range slices.Sorted(maps.Keys(m.Rows)) {
 					c.printf("%-12s %d rows\n", t, m.Rows[t])
 				}
 				c.printf("%d originals, %d entries of the index; the target was verified; %d queries agree in %.1f %% of the first ten hits\n",

@@ -237,7 +237,7 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 
 // buildHandler makes the HTTP server: everything, or only what tells how a worker does.
 func (a *App) buildHandler(context.Context) error {
-	var handler http.Handler = a.workerHandler()
+	handler := a.workerHandler()
 	if !a.opts.Worker {
 		if err := a.buildAPI(); err != nil {
 			return err

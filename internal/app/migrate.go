@@ -128,6 +128,16 @@ func fingerprints(ctx context.Context, library *sql.Store) (out []string, err er
 
 // entries copies what is searchable; terms are made anew from the chunks.
 func (c copier) entries(ctx context.Context) error {
+	live := map[string][]rag.Document{}
+	err := c.from.library.EachDocument(ctx, func(d rag.Document) error {
+		if d.LiveVersion > 0 {
+			live[d.StoreID] = append(live[d.StoreID], d)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
 	return c.from.library.EachStore(ctx, func(st rag.Store) error {
 		scope := rag.Scope{Tenant: st.Tenant, Store: st.ID}
 		vectors := map[string][]float32{}
@@ -140,12 +150,12 @@ func (c copier) entries(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return c.from.library.EachDocument(ctx, func(d rag.Document) error {
-			if d.StoreID != st.ID {
-				return nil
+		for _, d := range live[st.ID] {
+			if err := c.document(ctx, scope, d, vectors); err != nil {
+				return err
 			}
-			return c.document(ctx, scope, d, vectors)
-		})
+		}
+		return nil
 	})
 }
 
@@ -153,9 +163,6 @@ func (c copier) entries(ctx context.Context) error {
 const entryBatch = 256
 
 func (c copier) document(ctx context.Context, scope rag.Scope, d rag.Document, vectors map[string][]float32) error {
-	if d.LiveVersion == 0 {
-		return nil
-	}
 	ref := ingest.Ref{Tenant: scope.Tenant, StoreID: scope.Store, DocumentID: d.ID, Version: d.LiveVersion}
 	var chunks []ingest.Chunk
 	err := c.from.library.EachChunk(ctx, ref, func(chunk ingest.Chunk) error { chunks = append(chunks, chunk); return nil })

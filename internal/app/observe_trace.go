@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -173,7 +174,7 @@ type tracedBody struct {
 // Read implements io.Reader.
 func (b *tracedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // readers give io.EOF itself
+	if err != nil && !errors.Is(err, io.EOF) {
 		b.code = rag.CodeOf(err)
 	}
 	return n, err

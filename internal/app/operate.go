@@ -14,6 +14,12 @@ import (
 // Audit is what Verify found.
 type Audit = ingest.Audit
 
+// Fault is one thing that Verify found wrong.
+type Fault = ingest.Fault
+
+// FaultOriginal is the kind of fault that no reindexing mends.
+const FaultOriginal = ingest.FaultOriginal
+
 // Operator runs commands on an installation's stores. They start no model.
 type Operator struct {
 	cfg  configs.Config

@@ -19,6 +19,7 @@ import (
 
 	"groundwork/configs"
 	"groundwork/internal/app"
+	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
 )
 
@@ -30,7 +31,12 @@ func TestMain(m *testing.M) {
 	if raw := os.Getenv(serveEnv); raw != "" {
 		os.Exit(serveChild(raw))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := pgtest.Stop(); err != nil {
+		fmt.Println(err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // config is the shipped configuration with a data directory of the test's own

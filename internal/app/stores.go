@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/riverqueue/river/rivertype"
 
@@ -37,24 +37,27 @@ type stores struct {
 }
 
 // openStores opens all three, for commands that need no model. Close them after use.
-func openStores(ctx context.Context, cfg configs.Config, log *slog.Logger, reset bool) (s *stores, err error) {
-	s = &stores{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
+func openStores(ctx context.Context, cfg configs.Config, log *slog.Logger, reset bool) (*stores, error) {
+	s := &stores{}
+	if err := s.open(ctx, cfg, log, reset); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *stores) open(ctx context.Context, cfg configs.Config, log *slog.Logger, reset bool) (err error) {
 	if s.library, err = openLibrary(ctx, cfg, log); err != nil {
-		return nil, err
+		return err
 	}
 	if s.files, err = openFiles(ctx, cfg); err != nil {
-		return nil, err
+		return err
 	}
 	vectors, err := vectorsOf(cfg)
-	if err == nil {
-		s.index, err = openIndex(ctx, cfg, s.library, vectors, indexOptions{reset: reset, log: log})
+	if err != nil {
+		return err
 	}
-	return s, err
+	s.index, err = openIndex(ctx, cfg, s.library, vectors, indexOptions{reset: reset, log: log})
+	return err
 }
 
 func (s *stores) close() error {
@@ -62,7 +65,7 @@ func (s *stores) close() error {
 	if s.index != nil {
 		errs = append(errs, s.index.Close())
 	}
-	if c, ok := s.files.(interface{ Close() error }); ok {
+	if c, ok := s.files.(io.Closer); ok {
 		errs = append(errs, c.Close())
 	}
 	if s.library != nil {
@@ -80,16 +83,25 @@ func openLibrary(ctx context.Context, cfg configs.Config, log *slog.Logger, midd
 
 func libraryPath(cfg configs.Config) string { return filepath.Join(cfg.Server.DataDir, "library.db") }
 
+// openFiles gives no interface around nil with an error, and neither does openIndex.
 func openFiles(ctx context.Context, cfg configs.Config) (ingest.Files, error) {
 	if cfg.Store.Files == "" {
-		return blob.Open(filepath.Join(cfg.Server.DataDir, "files"))
+		folder, err := blob.Open(filepath.Join(cfg.Server.DataDir, "files"))
+		if err != nil {
+			return nil, err
+		}
+		return folder, nil
 	}
 	if err := os.MkdirAll(cfg.Server.DataDir, 0o700); err != nil { // files on their way are spooled there
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	return blob.OpenBucket(ctx, cfg.Store.Files, blob.BucketOptions{
+	bucket, err := blob.OpenBucket(ctx, cfg.Store.Files, blob.BucketOptions{
 		AccessKey: cfg.Store.FilesAccessKey, SecretKey: cfg.Store.FilesSecretKey.Reveal(), SpoolDir: cfg.Server.DataDir,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return bucket, nil
 }
 
 // vectorKind is what the index must have been made with.
@@ -103,18 +115,23 @@ type indexOptions struct {
 	log   *slog.Logger
 }
 
-// indexTimeout bounds one call to the index server.
-const indexTimeout = 10 * time.Second
-
 func openIndex(ctx context.Context, cfg configs.Config, library *sql.Store, v vectorKind, o indexOptions) (index, error) {
 	if cfg.Store.Embedded() {
-		return local.Open(ctx, filepath.Join(cfg.Server.DataDir, "index"), local.Options{
+		embedded, err := local.Open(ctx, filepath.Join(cfg.Server.DataDir, "index"), local.Options{
 			Dimensions: v.dimensions, Fingerprint: v.fingerprint, Reset: o.reset,
 		})
+		if err != nil {
+			return nil, err
+		}
+		return embedded, nil
 	}
 	q := cfg.Store.Qdrant
-	return qdrant.Open(ctx, qdrant.Options{
-		URL: q.URL, APIKey: q.APIKey.Reveal(), Alias: q.Alias, Quantise: q.Quantise, Timeout: indexTimeout,
+	remote, err := qdrant.Open(ctx, qdrant.Options{
+		URL: q.URL, APIKey: q.APIKey.Reveal(), Alias: q.Alias, Quantise: q.Quantise,
 		Dimensions: v.dimensions, Fingerprint: v.fingerprint, Reset: o.reset, Log: o.log,
 	}, library.Ledger())
+	if err != nil {
+		return nil, err
+	}
+	return remote, nil
 }

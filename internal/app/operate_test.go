@@ -1,0 +1,151 @@
+package app_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/configs"
+	"groundwork/internal/app"
+	"groundwork/internal/pgtest"
+	"groundwork/llm/llmtest"
+	"groundwork/store/qdrant/qdranttest"
+)
+
+// filled is the configuration of a data directory that a server took three documents into.
+func filled(t *testing.T) configs.Config {
+	t.Helper()
+	cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{}))
+	s := start(t, cfg)
+	for _, d := range s.upload("handbook", "leave.md", handbook(40), "notes.txt", "The badge office opens on Wednesday.", "page.html", "<h1>Canteen</h1><p>Lunch costs 6 euros.</p>") {
+		require.Equal(t, "ready", d.Status, "%+v", d)
+	}
+	require.NoError(t, s.stop())
+	return cfg
+}
+
+// operator works on a configuration until the function it returns is called.
+func operator(t *testing.T, cfg configs.Config) (o *app.Operator, end func()) {
+	t.Helper()
+	o, err := app.NewOperator(cfg, slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	return o, func() { require.NoError(t, o.Close()) }
+}
+
+// kinds are those of the faults that verify finds.
+func kinds(t *testing.T, cfg configs.Config) []string {
+	t.Helper()
+	o, end := operator(t, cfg)
+	defer end()
+	audit, err := o.Verify(t.Context(), nil)
+	require.NoError(t, err)
+	out := []string{}
+	for _, f := range audit.Faults {
+		out = append(out, f.Kind)
+	}
+	return out
+}
+
+func TestVerifyNamesWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	cfg := filled(t)
+	require.Empty(t, kinds(t, cfg))
+
+	originals, err := filepath.Glob(filepath.Join(cfg.Server.DataDir, "files", "*", "*"))
+	require.NoError(t, err)
+	require.Len(t, originals, 3)
+	require.NoError(t, os.Remove(originals[0]))
+	require.NoError(t, os.WriteFile(originals[1], []byte("other bytes"), 0o600))
+	require.ElementsMatch(t, []string{"missing_original", "missing_original"}, kinds(t, cfg))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(cfg.Server.DataDir, "index")))
+	found := kinds(t, cfg)
+	require.Contains(t, found, "missing_entry")
+	require.Contains(t, found, "bad_frequencies")
+}
+
+func TestOperatorsFailWithoutHarmWhenAStoreCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	cfg := filled(t)
+	_, end := operator(t, cfg)
+	_, err := app.NewOperator(cfg, slog.New(slog.DiscardHandler))
+	require.ErrorContains(t, err, "already works on")
+	end()
+
+	changed := cfg
+	changed.Chunk.Tokens++ // vectors of other chunks
+	o, end := operator(t, changed)
+	_, err = o.Verify(t.Context(), nil)
+	require.ErrorContains(t, err, "groundwork reindex")
+	end()
+
+	away := cfg
+	away.Store.SQL = "postgres://nobody@127.0.0.1:1/none"
+	o, end = operator(t, away)
+	_, err = o.Verify(t.Context(), nil)
+	require.Error(t, err)
+	end()
+	require.Empty(t, kinds(t, cfg))
+}
+
+func TestReindexMakesEveryDocumentAnew(t *testing.T) {
+	t.Parallel()
+	cfg := filled(t)
+	cfg.Chunk.Tokens += 40
+	o, end := operator(t, cfg)
+	n, err := o.Reindex(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	n, err = o.Reindex(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n, "they are on their way already")
+	end()
+
+	s := start(t, cfg)
+	for _, d := range s.upload("handbook", "leave.md", handbook(40), "notes.txt", "The badge office opens on Wednesday.", "page.html", "<h1>Canteen</h1><p>Lunch costs 6 euros.</p>") {
+		require.Equal(t, "ready", d.Status, "%+v", d) // the same content: waits for the version on its way
+	}
+	a := s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 30 get?")
+	require.NotEmpty(t, a.Groundwork.Sources)
+	s.checkCitations(a)
+	require.NoError(t, s.stop())
+	require.Empty(t, kinds(t, cfg))
+}
+
+func TestMigrateThereAndBack(t *testing.T) {
+	t.Parallel()
+	database, engine := pgtest.URL(t), qdranttest.StartOwn(t)
+	from := filled(t)
+	cluster := from
+	cluster.Server.DataDir = t.TempDir()
+	cluster.Store.SQL, cluster.Store.Index = configs.Secret(database), "qdrant"
+	cluster.Store.Qdrant.URL = engine.URL
+	back := from
+	back.Server.DataDir = t.TempDir()
+
+	move(t, from, cluster)
+	move(t, from, cluster) // as after one that broke off at the end
+	require.Empty(t, kinds(t, cluster))
+	move(t, cluster, back)
+	require.Empty(t, kinds(t, back))
+
+	s := start(t, back)
+	a := s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 30 get?")
+	require.NotEmpty(t, a.Groundwork.Citations)
+	s.checkCitations(a)
+}
+
+func move(t *testing.T, from, to configs.Config) {
+	t.Helper()
+	o, end := operator(t, from)
+	defer end()
+	m, err := o.Migrate(t.Context(), to, func(string, int) {})
+	require.NoError(t, err)
+	require.Equal(t, 3, m.Originals)
+	require.Positive(t, m.Queries)
+	require.Equal(t, m.Queries, min(m.Entries, 100))
+	require.InDelta(t, 1, m.Overlap, 0.01)
+}
