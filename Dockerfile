@@ -9,11 +9,12 @@
 
 FROM golang:1.26.8-bookworm AS build
 WORKDIR /src
+ENV GOCACHE=/go/build
 COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG VERSION=dev
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/go/build \
     CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o /out/groundwork ./cmd/groundwork \
     && mkdir -p /out/data /out/tmp
 

@@ -26,7 +26,6 @@ type facts struct {
 	models       []string
 	weights      string // what the server tells of the weights, to compare servers by; empty: nothing
 	lora         bool   // adapters can be chosen for each request
-	logprobs     bool   // log-probabilities come when they are asked for
 }
 
 // ollamaWindow is what Ollama gives a model that names no num_ctx. It cuts

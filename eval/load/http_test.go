@@ -90,7 +90,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"cut":        {func(w http.ResponseWriter) { events(w, opening, piece) }, 200, "without [DONE]", nil},
 		"error":      {func(w http.ResponseWriter) { events(w, opening, `{"error":{"code":"model_unavailable"}}`) }, 200, "model_unavailable", nil},
 		"abstention": {func(w http.ResponseWriter) { events(w, opening, piece, long, "[DONE]") }, 200, "", func(r Reply) bool { return r.Abstained }},
-		"refused": {func(w http.ResponseWriter) { w.Header().Set("Retry-After", "3"); http.Error(w, "{}", 429) }, 429, "",
+		"refused": {func(w http.ResponseWriter) {
+			w.Header().Set("Retry-After", "3")
+			http.Error(w, "{}", http.StatusTooManyRequests)
+		}, http.StatusTooManyRequests, "",
 			func(r Reply) bool { return r.RetryAfter == 3*time.Second }},
 		"no such model": {func(w http.ResponseWriter) {
 			http.Error(w, `{"error":{"code":"model_not_found","message":"There is no model."}}`, 404)
