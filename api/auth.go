@@ -54,6 +54,9 @@ func caller(c *gin.Context) rag.Principal {
 	return p
 }
 
+// lineOf names the caller in the line before the model servers, where keys take turns.
+func lineOf(p rag.Principal) string { return p.Tenant + "/" + p.KeyID }
+
 // authenticate finds out who calls. Without a key (a server on the loopback
 // before the first key is made) only this machine's own programs and pages may.
 func (s *Server) authenticate(c *gin.Context) {

@@ -58,7 +58,7 @@ func (s *Server) answer(c *gin.Context, t target, q openai.Question) error {
 	ctx, alive, stop := watch(ctx, s.opts.StreamIdle)
 	defer stop()
 	question := toQuestion(s.NewID("ans_"), scopeOf(*t.store), q)
-	question.Caller = caller(c).Tenant + "/" + caller(c).KeyID
+	question.Caller = lineOf(caller(c))
 	r := reply{openai.Head{ID: question.ID, Model: t.name, Created: s.Now().Unix()}, s.base(c.Request), q.IncludeUsage}
 	if q.Stream {
 		return s.streamAnswer(c, ctx, question, r, alive)

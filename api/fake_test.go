@@ -360,13 +360,13 @@ func (a *asker) Search(_ context.Context, _ rag.Scope, query string, _ int) ([]r
 
 // models forwards to a function.
 type models struct {
-	forward func(ctx context.Context, server, path string, body []byte) (*http.Response, error)
+	forward func(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error)
 }
 
 func (models) Chat() string      { return "llama3.1:8b" }
 func (models) Embedding() string { return "bge-small" }
-func (m models) Forward(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
-	return m.forward(ctx, server, path, body)
+func (m models) Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error) {
+	return m.forward(ctx, caller, server, path, body)
 }
 
 // upstream is a reply of a model server.

@@ -36,7 +36,7 @@ func (s *Server) forwardChat(c *gin.Context, fields openai.Fields, body []byte) 
 	defer cancel()
 	ctx, alive, stop := watch(ctx, s.opts.StreamIdle)
 	defer stop()
-	resp, err := s.forward(ctx, serverChat, "/v1/chat/completions", body)
+	resp, err := s.forward(ctx, caller(c), serverChat, "/v1/chat/completions", body)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *Server) embeddings(c *gin.Context) error {
 	defer release()
 	ctx, cancel := s.bounded(c.Request.Context())
 	defer cancel()
-	resp, err := s.forward(ctx, serverEmbed, "/v1/embeddings", body)
+	resp, err := s.forward(ctx, caller(c), serverEmbed, "/v1/embeddings", body)
 	if err != nil {
 		return err
 	}
@@ -80,8 +80,8 @@ func (s *Server) embeddings(c *gin.Context) error {
 }
 
 // forward gives a reply with status 200, or an error.
-func (s *Server) forward(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
-	resp, err := s.Models.Forward(ctx, server, path, body)
+func (s *Server) forward(ctx context.Context, from rag.Principal, server, path string, body []byte) (*http.Response, error) {
+	resp, err := s.Models.Forward(ctx, lineOf(from), server, path, body)
 	if err != nil {
 		return nil, explain(ctx, err)
 	}

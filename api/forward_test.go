@@ -29,17 +29,17 @@ func TestForwardChat(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var sent string
-	b.models.forward = func(_ context.Context, server, path string, body []byte) (*http.Response, error) {
-		sent = server + " " + path + " " + string(body)
+	b.models.forward = func(_ context.Context, from, server, path string, body []byte) (*http.Response, error) {
+		sent = from + " " + server + " " + path + " " + string(body)
 		return upstream(200, `{"id": "up",  "object":"chat.completion","created":1,"model":"m","choices":[]}`)
 	}
 	body := `{ "model":"llama3.1:8b", "top_k": 5,"messages":[{"role":"user","content":"Hi"}] }`
 	res := b.do(t, "POST", chatPath, keyAsk, body)
 	require.Equal(t, 200, res.status)
-	require.Equal(t, "chat /v1/chat/completions "+body, sent)
+	require.Equal(t, "default/key_2 chat /v1/chat/completions "+body, sent)
 	require.Equal(t, `{"id": "up",  "object":"chat.completion","created":1,"model":"m","choices":[]}`, res.body)
 
-	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+	b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
 		return reply(200, iotest.OneByteReader(strings.NewReader(events+events+"data: [DONE]\n\n")))
 	}
 	res = b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", streamed))
@@ -54,7 +54,7 @@ func TestForwardCut(t *testing.T) {
 		"no [DONE]": strings.NewReader(events),
 		"reset":     io.MultiReader(strings.NewReader(events+`data: {"id":`), iotest.ErrReader(errors.New("connection reset"))),
 	} {
-		b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) { return reply(200, body) }
+		b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) { return reply(200, body) }
 		res, err := b.send(t.Context(), "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", streamed))
 		require.NoError(t, err)
 		require.Equal(t, 200, res.status, name)
@@ -67,17 +67,17 @@ func TestForwardCut(t *testing.T) {
 		"reset":     iotest.ErrReader(errors.New("connection reset")),
 		"no JSON":   strings.NewReader("<html>"),
 	} {
-		b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) { return reply(200, body) }
+		b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) { return reply(200, body) }
 		res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi"))
 		require.Equal(t, 503, res.status, name)
 		require.Equal(t, "model_unavailable", res.problem(t)["code"], name)
 	}
 	silent := &rag.Error{Code: rag.CodeTimeout, Message: "The model server fell silent. Ask again."}
-	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+	b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
 		return reply(200, iotest.ErrReader(silent))
 	}
 	require.Equal(t, 504, b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi")).status, "what the client of the model server knows")
-	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+	b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
 		return reply(200, iotest.ErrReader(errors.New("connection reset")))
 	}
 	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi", streamed))
@@ -103,7 +103,7 @@ func TestForwardRefused(t *testing.T) {
 		{500, `secret`, 503, "model_unavailable", "5"},
 		{302, ``, 503, "model_unavailable", "5"},
 	} {
-		b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+		b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
 			return reply(c.status, strings.NewReader(c.body), "Retry-After", "7", "Set-Cookie", "a=b")
 		}
 		for _, stream := range []string{"", streamed} {
@@ -115,7 +115,7 @@ func TestForwardRefused(t *testing.T) {
 			require.NotContains(t, res.body, "secret")
 		}
 	}
-	b.models.forward = func(context.Context, string, string, []byte) (*http.Response, error) {
+	b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
 		return nil, &rag.Error{Code: rag.CodeUnavailable, Message: "The chat model is still loading. Try again.", Err: errors.New("refused")}
 	}
 	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi"))
@@ -129,7 +129,7 @@ func TestForwardClientHangsUp(t *testing.T) {
 	b := setup(t)
 	ended := make(chan error, 1)
 	begun := make(chan struct{})
-	b.models.forward = func(ctx context.Context, _, _ string, _ []byte) (*http.Response, error) {
+	b.models.forward = func(ctx context.Context, _, _, _ string, _ []byte) (*http.Response, error) {
 		close(begun)
 		<-ctx.Done()
 		ended <- ctx.Err()
@@ -151,15 +151,15 @@ func TestEmbeddings(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	var sent string
-	b.models.forward = func(_ context.Context, server, path string, body []byte) (*http.Response, error) {
-		sent = server + " " + path + " " + string(body)
+	b.models.forward = func(_ context.Context, from, server, path string, body []byte) (*http.Response, error) {
+		sent = from + " " + server + " " + path + " " + string(body)
 		return upstream(200, `{"object":"list","data":[{"embedding":"AAAA"}]}`)
 	}
 	body := `{"model":"bge-small","input":["a"],"encoding_format":"base64"}`
 	res := b.do(t, "POST", "/v1/embeddings", keyAsk, body)
 	require.Equal(t, 200, res.status, res.body)
 	require.Equal(t, `{"object":"list","data":[{"embedding":"AAAA"}]}`, res.body)
-	require.Equal(t, "embed /v1/embeddings "+body, sent)
+	require.Equal(t, "default/key_2 embed /v1/embeddings "+body, sent)
 	for _, sc := range []scenario{
 		{name: "unknown", body: `{"model":"x","input":"a"}`, status: 404, code: "model_not_found", has: []string{"bge-small"}},
 		{name: "chat model", body: `{"model":"llama3.1:8b","input":"a"}`, status: 404, code: "model_not_found"},

@@ -25,9 +25,9 @@ type Models interface {
 	Chat() string
 	Embedding() string
 	// Forward sends body to path (such as /v1/chat/completions) of the chat or
-	// embedding server and returns its reply as it comes; the caller closes the
-	// body. Cancelling ctx stops the generation there.
-	Forward(ctx context.Context, server, path string, body []byte) (*http.Response, error)
+	// embedding server, in the line of caller, and returns its reply as it comes;
+	// its body has to be closed. Cancelling ctx stops the generation there.
+	Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error)
 }
 
 // Uploader takes files in (ingest.Service).
@@ -95,6 +95,7 @@ type Keys interface {
 type Check struct {
 	Name   string         `json:"name"`
 	OK     bool           `json:"ok"`
+	Minor  bool           `json:"minor,omitempty"` // questions are answered without it
 	Detail string         `json:"detail,omitempty"`
 	Fix    string         `json:"fix,omitempty"`
 	Facts  map[string]any `json:"facts,omitempty"` // such as measured speeds, context, budget

@@ -71,7 +71,7 @@ func setup(t *testing.T, change ...func(*api.Deps, *api.Options)) *bundle {
 	spec, err := docs.OpenAPI()
 	require.NoError(t, err)
 	b := &bundle{library: &library{bytes: map[string][]byte{}}, asker: &asker{}, models: &models{}, log: &syncBuffer{}, seen: make(chan api.Observation, 1000)}
-	b.models.forward = func(_ context.Context, _, _ string, _ []byte) (*http.Response, error) {
+	b.models.forward = func(_ context.Context, _, _, _ string, _ []byte) (*http.Response, error) {
 		return upstream(200, `{"id":"up","object":"chat.completion","created":1,"model":"llama3.1:8b","choices":[]}`)
 	}
 	ask := []string{"ask"}

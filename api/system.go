@@ -26,7 +26,7 @@ func (s *Server) readyz(c *gin.Context) {
 	ctx := c.Request.Context()
 	r := readiness{Ready: true, Draining: s.draining.Load(), Checks: []Check{}}
 	for _, check := range s.Health.Ready(ctx) {
-		r.Ready = r.Ready && check.OK
+		r.Ready = r.Ready && (check.OK || check.Minor)
 		r.Checks = append(r.Checks, check)
 	}
 	r.Ready = r.Ready && !r.Draining
@@ -34,7 +34,7 @@ func (s *Server) readyz(c *gin.Context) {
 		r.Version = s.opts.Version
 	} else {
 		for i, check := range r.Checks {
-			r.Checks[i] = Check{Name: check.Name, OK: check.OK}
+			r.Checks[i] = Check{Name: check.Name, OK: check.OK, Minor: check.Minor}
 		}
 	}
 	status := http.StatusOK

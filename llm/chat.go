@@ -84,7 +84,8 @@ type Chat struct {
 	active atomic.Int64
 
 	mu     sync.Mutex
-	speeds map[string]speed // measured, by fingerprint
+	speeds map[string]speed   // measured, by fingerprint
+	recent map[string][]speed // of the last real prompts, by fingerprint
 
 	publishing sync.Mutex // so that the newest figures stay
 
@@ -108,7 +109,7 @@ func NewChat(opts ChatOptions) (*Chat, error) {
 		s.propagate = opts.Propagate
 		s.tokens = newTokenizer(s.client, opts.Model, shapeLlama, shapeVLLM)
 	}
-	c := &Chat{opts: opts, pool: p, speeds: map[string]speed{}}
+	c := &Chat{opts: opts, pool: p, speeds: map[string]speed{}, recent: map[string][]speed{}}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	p.check = c.examine
 	c.publish()

@@ -158,7 +158,7 @@ func TestClientThatLeavesStopsTheGeneration(t *testing.T) {
 			return err
 		},
 		"forward closed": func(ctx context.Context, _ *llm.Chat, models *llm.Models) error {
-			resp, err := models.Forward(ctx, llm.ServerChat, "/v1/chat/completions", []byte(`{"stream":true,"messages":[{"role":"user","content":"Go on."}]}`))
+			resp, err := models.Forward(ctx, "", llm.ServerChat, "/v1/chat/completions", []byte(`{"stream":true,"messages":[{"role":"user","content":"Go on."}]}`))
 			if err != nil {
 				return err
 			}
@@ -168,7 +168,7 @@ func TestClientThatLeavesStopsTheGeneration(t *testing.T) {
 		"forward cancelled, not streamed": func(ctx context.Context, _ *llm.Chat, models *llm.Models) error {
 			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
-			resp, err := models.Forward(ctx, llm.ServerChat, "/v1/chat/completions", []byte(`{"messages":[{"role":"user","content":"Go on."}]}`))
+			resp, err := models.Forward(ctx, "", llm.ServerChat, "/v1/chat/completions", []byte(`{"messages":[{"role":"user","content":"Go on."}]}`))
 			if err == nil {
 				return resp.Body.Close()
 			}

@@ -36,36 +36,24 @@ func (m *Models) Chat() string { return m.chat.Name() }
 // Embedding is the embedding model's name for callers.
 func (m *Models) Embedding() string { return m.embed.Name() }
 
-// Call is a request that is passed through.
-type Call struct {
-	Server string // ServerChat or ServerEmbed
-	Path   string // such as /v1/chat/completions
-	Body   []byte
-	Caller string // as in rag.Prompt
-}
-
-// Forward is Pass for a caller without a name.
-func (m *Models) Forward(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
-	return m.Pass(ctx, Call{Server: server, Path: path, Body: body})
-}
-
-// Pass sends a request to one of the model's servers and returns its reply of
-// status 200 as it comes; everything else is an error. It waits in the same
-// line as questions. Only the model's name is changed to the one the server
-// knows. The caller closes the body, which stops the generation, as does
-// cancelling ctx. Reads of the body fail when the server stays silent for too long.
-func (m *Models) Pass(ctx context.Context, call Call) (*http.Response, error) {
-	d := demand{caller: call.Caller}
-	switch call.Server {
+// Forward sends body to path (such as /v1/chat/completions) of one of the
+// model's servers (ServerChat or ServerEmbed) and returns its reply of status
+// 200 as it comes; everything else is an error. It waits in the same line as
+// questions, caller (as in rag.Prompt) beside other callers. Only the model's
+// name is changed to the one the server knows. Closing the reply's body stops the
+// generation, as does cancelling ctx. Reads of the body fail when the server stays silent for too long.
+func (m *Models) Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error) {
+	d := demand{caller: caller}
+	switch server {
 	case ServerChat:
 		limits := m.chat.opts.Timeouts
-		body := peek(call.Body)
-		d.prefix, d.whole = opening(body.messages()), !body.Stream
-		if !body.Stream { // the headers come with the last token
+		asked := peek(body)
+		d.prefix, d.whole = opening(asked.messages()), !asked.Stream
+		if !asked.Stream { // the headers come with the last token
 			limits.FirstToken, limits.Idle = limits.Total, limits.Total
 		}
 		m.chat.active.Add(1)
-		resp, err := m.chat.pool.forward(ctx, m.chat.opts.Model, call, d, limits)
+		resp, err := m.chat.pool.forward(ctx, path, m.chat.opts.Model, body, d, limits)
 		if err != nil {
 			m.chat.active.Add(-1)
 			return nil, err
@@ -75,9 +63,9 @@ func (m *Models) Pass(ctx context.Context, call Call) (*http.Response, error) {
 	case ServerEmbed, "embedding":
 		t := m.embed.opts.Timeout
 		d.whole = true
-		return m.embed.pool.forward(ctx, m.embed.opts.Model, call, d, Timeouts{FirstToken: t, Idle: t, Total: t})
+		return m.embed.pool.forward(ctx, path, m.embed.opts.Model, body, d, Timeouts{FirstToken: t, Idle: t, Total: t})
 	}
-	return nil, fmt.Errorf("forward to %q: there is no such model server", call.Server)
+	return nil, fmt.Errorf("forward to %q: there is no such model server", server)
 }
 
 // passed is what has to be known of a body that is passed through.
@@ -104,13 +92,13 @@ func (p passed) messages() []rag.Message {
 	return out
 }
 
-func (p *pool) forward(ctx context.Context, model string, call Call, d demand, limits Timeouts) (*http.Response, error) {
-	body, err := setFields(call.Body, map[string]any{"model": model})
+func (p *pool) forward(ctx context.Context, path, model string, body []byte, d demand, limits Timeouts) (*http.Response, error) {
+	body, err := setFields(body, map[string]any{"model": model})
 	if err != nil {
 		return nil, &rag.Error{Code: rag.CodeInvalid, Message: "The body is no JSON object; correct it.", Err: err}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, anyServer+strings.TrimPrefix(call.Path, "/v1"), bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, anyServer+strings.TrimPrefix(path, "/v1"), bytes.NewReader(body))
 	if err != nil {
 		cancel(nil)
 		return nil, fmt.Errorf("make request: %w", err)

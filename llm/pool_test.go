@@ -220,7 +220,7 @@ func TestDeathBeforeTheFirstToken(t *testing.T) {
 						require.Equal(t, answer, text)
 					default:
 						body := fmt.Sprintf(`{"stream":%t,"messages":[{"role":"user","content":"Hi"}]}`, way == "passed")
-						resp, err := llm.NewModels(chat, embed).Pass(t.Context(), llm.Call{Server: "chat", Path: "/v1/chat/completions", Body: []byte(body)})
+						resp, err := llm.NewModels(chat, embed).Forward(t.Context(), "", "chat", "/v1/chat/completions", []byte(body))
 						require.NoError(t, err)
 						raw, err := io.ReadAll(resp.Body)
 						require.NoError(t, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,7 +19,9 @@ const (
 	budgetMargin  = 0.9  // of the time that the target leaves
 	fixedOverhead = 200 * time.Millisecond
 	learnFrom     = 100 // prompt tokens; shorter prompts say little
-	learnAbove    = 1.2 // times the known speed
+	learnAbove    = 1.1 // times the known speed, or less than it divided by this
+	learnLast     = 9   // real prompts that count
+	learnAfter    = 3
 )
 
 // probeText is about 180 tokens of plain prose, so that prefill is measured on
@@ -220,20 +223,51 @@ func clocked(u rag.Usage, read, write time.Duration) speed {
 	return s
 }
 
-// learn corrects a measurement that other work on the machine had spoilt: a
-// real prompt that was read clearly faster sets the new speed.
+// learn corrects the measurement by real prompts, so that the budget follows
+// what the machine does: the median of the last ones counts once there are
+// learnAfter, and before that one that was read clearly faster than the probe,
+// which other work had then slowed down.
 func (c *Chat) learn(done outcome) {
 	t, s := done.timings, done.server
-	if t.PromptN < learnFrom {
+	if t.PromptN < learnFrom || t.PromptPerSec <= 0 {
 		return
 	}
 	known, ok := c.speed(s)
-	if !ok || t.PromptPerSec < learnAbove*known.Prefill {
+	if !ok {
 		return
 	}
-	better := speed{Prefill: t.PromptPerSec, Decode: max(known.Decode, t.PredictPerSec), Logprobs: known.Logprobs}
-	c.setSpeed(s, better)
-	c.keep(c.pool.factsOf(s), better)
+	middle, enough := c.lately(s, t)
+	faster, slower := middle.Prefill > learnAbove*known.Prefill, middle.Prefill*learnAbove < known.Prefill
+	if !faster && (!slower || !enough) {
+		return
+	}
+	middle.Logprobs = known.Logprobs
+	c.setSpeed(s, middle)
+	c.keep(c.pool.factsOf(s), middle)
+}
+
+// lately adds to what is known of the last real prompts and gives their median,
+// and whether they are enough to trust it.
+func (c *Chat) lately(s *server, t timings) (speed, bool) {
+	key := c.fingerprint(c.pool.factsOf(s))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last := append(c.recent[key], speed{Prefill: t.PromptPerSec, Decode: t.PredictPerSec})
+	last = last[max(0, len(last)-learnLast):]
+	c.recent[key] = last
+	return speed{
+		Prefill: median(last, func(s speed) float64 { return s.Prefill }),
+		Decode:  median(last, func(s speed) float64 { return s.Decode }),
+	}, len(last) >= learnAfter
+}
+
+func median(speeds []speed, of func(speed) float64) float64 {
+	values := make([]float64, len(speeds))
+	for i, s := range speeds {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	return values[(len(values)-1)/2]
 }
 
 // speed is that of the server's kind, as far as it is known.

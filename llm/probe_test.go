@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,18 @@ func TestMeasurementIsKept(t *testing.T) {
 	require.Greater(t, chat.Limits().ContextBudget, first.ContextBudget)
 	_, _, first = start(t, llmtest.Options{}, nil)
 	require.InDelta(t, 150, first.PrefillPerSec, 1e-9)
+
+	// One slow prompt says nothing, three do; then the cache holds the new figure.
+	_, chat, _ = start(t, llmtest.Options{PrefillPerSec: 90}, nil)
+	for n := range 3 {
+		require.InDelta(t, 150, chat.Limits().PrefillPerSec, 1e-9, "after %d", n)
+		_, _, err = collect(t.Context(), chat, ask(strconv.Itoa(n)+strings.Repeat(" word", 200))) // another prefix each time
+		require.NoError(t, err)
+	}
+	require.InDelta(t, 90, chat.Limits().PrefillPerSec, 1e-9)
+	require.Less(t, chat.Limits().ContextBudget, first.ContextBudget)
+	_, _, first = start(t, llmtest.Options{}, nil)
+	require.InDelta(t, 90, first.PrefillPerSec, 1e-9)
 
 	// Another model, machine or number of threads is another figure.
 	for _, mod := range []func(*llm.ChatOptions){

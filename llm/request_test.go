@@ -167,7 +167,7 @@ func TestForward(t *testing.T) {
 	require.Equal(t, "embed-for-callers", models.Embedding())
 
 	send := func(server, path, body string) (string, http.Header) {
-		resp, err := models.Forward(t.Context(), server, path, []byte(body))
+		resp, err := models.Forward(t.Context(), "", server, path, []byte(body))
 		require.NoError(t, err)
 		defer resp.Body.Close()
 		raw, err := io.ReadAll(resp.Body)
@@ -192,12 +192,12 @@ func TestForward(t *testing.T) {
 		llmtest.Busy: rag.CodeBusy, llmtest.Denied: rag.CodeUnavailable, llmtest.TooLong: rag.CodeTooLong, llmtest.BadRequest: rag.CodeInvalid,
 	} {
 		s.Inject(llmtest.Fault{Kind: kind, Times: 1})
-		_, err := models.Forward(t.Context(), "chat", "/v1/chat/completions", []byte(`{"messages":[]}`))
+		_, err := models.Forward(t.Context(), "", "chat", "/v1/chat/completions", []byte(`{"messages":[]}`))
 		require.Equal(t, code, rag.CodeOf(err), "%s: %v", kind, err)
 	}
-	_, err := models.Forward(t.Context(), "chat", "/v1/chat/completions", []byte(`[]`))
+	_, err := models.Forward(t.Context(), "", "chat", "/v1/chat/completions", []byte(`[]`))
 	require.Equal(t, rag.CodeInvalid, rag.CodeOf(err))
-	_, err = models.Forward(t.Context(), "other", "/", []byte(`{}`))
+	_, err = models.Forward(t.Context(), "", "other", "/", []byte(`{}`))
 	require.ErrorContains(t, err, "no such model server")
 }
 
@@ -206,7 +206,7 @@ func TestForwardedStreamThatFallsSilent(t *testing.T) {
 	s, chat, embed := setup(t, script(answer), hasty)
 	for kind, code := range map[llmtest.Kind]rag.Code{llmtest.HangMid: rag.CodeTimeout, llmtest.ResetMid: rag.CodeUnavailable} {
 		s.Inject(llmtest.Fault{Kind: kind, After: 2, Times: 1})
-		resp, err := llm.NewModels(chat, embed).Forward(t.Context(), "chat", "/v1/chat/completions", []byte(`{"stream":true,"messages":[{"role":"user","content":"Hi"}]}`))
+		resp, err := llm.NewModels(chat, embed).Forward(t.Context(), "", "chat", "/v1/chat/completions", []byte(`{"stream":true,"messages":[{"role":"user","content":"Hi"}]}`))
 		require.NoError(t, err)
 		_, err = io.ReadAll(resp.Body)
 		require.Equal(t, code, rag.CodeOf(err), "%s: %v", kind, err)

@@ -60,7 +60,7 @@ func TestAConversationStaysOnItsServer(t *testing.T) {
 		before := len(generations(servers[0]))
 		first := fmt.Sprintf(`{"role":"user","content":"talk %d"}`, talk)
 		for _, rest := range []string{"", `,{"role":"assistant","content":"Yes."},{"role":"user","content":"And?"}`} {
-			resp, err := models.Pass(t.Context(), llm.Call{Server: "chat", Path: "/v1/chat/completions", Body: []byte(`{"messages":[` + first + rest + `]}`)})
+			resp, err := models.Forward(t.Context(), "", "chat", "/v1/chat/completions", []byte(`{"messages":[`+first+rest+`]}`))
 			require.NoError(t, err)
 			require.NoError(t, resp.Body.Close())
 		}

@@ -18,6 +18,11 @@ func (a *App) Ready(ctx context.Context) []api.Check {
 	ctx, cancel := context.WithTimeout(ctx, healthWait)
 	defer cancel()
 	checks := []api.Check{a.libraryCheck(ctx)}
+	if p, ok := a.files.(interface {
+		Ping(ctx context.Context) error
+	}); ok {
+		checks = append(checks, filesCheck(p.Ping(ctx)))
+	}
 	if a.models == nil {
 		return append(checks, api.Check{Name: "models", Detail: "starting", Fix: "Wait a moment."})
 	}
@@ -50,6 +55,14 @@ func (a *App) libraryCheck(ctx context.Context) api.Check {
 		c.OK, c.Detail, c.Fix = false, "the database does not answer", "Look at the disk and the server's log, then restart the server."
 	}
 	return c
+}
+
+// filesCheck is minor: without the original files uploads fail and workers wait, but questions are answered.
+func filesCheck(err error) api.Check {
+	if err != nil {
+		return api.Check{Name: "files", Minor: true, Detail: err.Error(), Fix: "Look at the S3 server and at store.files; until then uploads are refused and queued documents wait."}
+	}
+	return api.Check{Name: "files", OK: true, Minor: true, Detail: "s3"}
 }
 
 func (a *App) indexCheck(ctx context.Context) api.Check {

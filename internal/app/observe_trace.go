@@ -148,14 +148,14 @@ func (a *App) observedModels(m api.Models) api.Models {
 }
 
 // Forward implements api.Models.
-func (t tracedModels) Forward(ctx context.Context, server, path string, body []byte) (*http.Response, error) {
+func (t tracedModels) Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error) {
 	var span *telemetry.Span
 	if server == llm.ServerChat {
 		ctx, span = t.tracing.Generation(ctx, telemetry.Generation{Model: t.Chat()})
 	} else {
 		ctx, span = t.tracing.Embedding(ctx, t.Embedding(), 0, 0)
 	}
-	resp, err := t.Models.Forward(ctx, server, path, body)
+	resp, err := t.Models.Forward(ctx, caller, server, path, body)
 	if err != nil {
 		span.End(string(rag.CodeOf(err)))
 		return nil, err

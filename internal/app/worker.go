@@ -17,7 +17,7 @@ func (a *App) workerHandler() http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		checks := a.Ready(r.Context())
 		status := http.StatusOK
-		if slices.ContainsFunc(checks, func(c api.Check) bool { return !c.OK }) {
+		if slices.ContainsFunc(checks, func(c api.Check) bool { return !c.OK && !c.Minor }) {
 			status = http.StatusServiceUnavailable
 		}
 		writeJSON(w, status, map[string]any{"ready": status == http.StatusOK, "version": a.opts.Version, "checks": checks})
