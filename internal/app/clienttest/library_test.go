@@ -125,7 +125,7 @@ func (l *library) Chat() string      { return "qwen:1.5b" }
 func (l *library) Embedding() string { return "bge" }
 
 // Forward is an embedding server.
-func (l *library) Forward(_ context.Context, _, _ string, body []byte) (*http.Response, error) {
+func (l *library) Forward(_ context.Context, _, _, _ string, body []byte) (*http.Response, error) {
 	var request struct {
 		Input  []string
 		Format string `json:"encoding_format"`
