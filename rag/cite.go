@@ -14,6 +14,8 @@ const (
 	partlyAt    = 0.35
 	// maxWindow is how many consecutive units (sentences, rows, items) of a passage one citation may cover.
 	maxWindow = 3
+	// maxRows is the same for rows of a table.
+	maxRows = 12
 )
 
 // cite ties every sentence of answer to the smallest span of a source that
@@ -25,6 +27,7 @@ const (
 func cite(answer, question string, sources []Source, analyze Analyze) (cited []Citation, unsupported [][2]int) {
 	m := matcher{analyze: analyze, question: set(analyze(question)), asked: set(numbers(question))}
 	for _, s := range sources {
+		m.tables = append(m.tables, passageTable(s, analyze))
 		m.units = append(m.units, passageUnits(s, analyze))
 	}
 	var nearest *Citation
@@ -70,6 +73,7 @@ type matcher struct {
 	question map[string]bool
 	asked    map[string]bool
 	units    [][]unit // per source
+	tables   []table  // per source
 }
 
 func (m matcher) claim(text string) claim {
@@ -89,13 +93,14 @@ type unit struct {
 	terms    map[string]bool
 	numbers  map[string]bool
 	negative bool
+	row      bool // of a table
 }
 
 func passageUnits(s Source, analyze Analyze) []unit {
 	var out []unit
 	for _, sp := range sentences(s.Passage.Text) {
 		text := s.Passage.Text[sp.start:sp.end]
-		out = append(out, unit{span: sp, terms: set(analyze(text)), numbers: set(numbers(text)), negative: negated(text)})
+		out = append(out, unit{span: sp, terms: set(analyze(text)), numbers: set(numbers(text)), negative: negated(text), row: isRow(text)})
 	}
 	return out
 }
@@ -114,11 +119,18 @@ func (m matcher) best(c claim) (window, bool) {
 	wanted := wants{terms: keys(c.terms), question: keys(m.question), numbers: keys(c.numbers)}
 	sum := wanted.empty()
 	for s, units := range m.units {
-		held := wanted.profiles(units)
+		held, labels := wanted.profiles(units, m.tables[s])
 		for from := range units {
 			sum.clear()
-			for to := from + 1; to <= len(units) && to <= from+maxWindow; to++ {
+			rows := 0
+			for to := from + 1; to <= len(units) && (to <= from+maxWindow || rows == to-1-from && to <= from+maxRows); to++ {
 				sum.add(held[to-1])
+				if units[to-1].row {
+					rows++
+				}
+				if rows > 0 && !sum.terms.holds(labels) {
+					continue // another row than the claim's
+				}
 				w := window{source: s, from: from, to: to}
 				score := wanted.score(c, sum, &w)
 				if score > bestScore+1e-9 {

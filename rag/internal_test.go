@@ -14,19 +14,22 @@ import (
 func TestSentences(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{
-		"":                                 nil,
-		"One. Two! Three?":                 {"One.", "Two!", "Three?"},
-		"See e.g. this one. Next.":         {"See e.g. this one.", "Next."},
-		"It costs 3.50 euros. Fine.":       {"It costs 3.50 euros.", "Fine."},
-		"a line\nthat goes on. And on.":    {"a line\nthat goes on.", "And on."},
-		"- first item\n- second item":      {"- first item", "- second item"},
-		"1. first step\n2. second step":    {"1. first step", "2. second step"},
-		"# Heading\nText of it.":           {"# Heading", "Text of it."},
-		"| a | b |\n| 1 | 2 |":             {"| a | b |", "| 1 | 2 |"},
-		"Para one\n\nPara two":             {"Para one", "Para two"},
-		"(“Done.”) Then more.":             {"(“Done.”) Then more."},
-		"これは文です。次の文。":                      {"これは文です。", "次の文。"},
-		"Meals:\nbreakfast and lunch. End": {"Meals:", "breakfast and lunch.", "End"},
+		"":                              nil,
+		"One. Two! Three?":              {"One.", "Two!", "Three?"},
+		"See e.g. this one. Next.":      {"See e.g. this one.", "Next."},
+		"It costs 3.50 euros. Fine.":    {"It costs 3.50 euros.", "Fine."},
+		"a line\nthat goes on. And on.": {"a line\nthat goes on.", "And on."},
+		"- first item\n- second item":   {"- first item", "- second item"},
+		"1. first step\n2. second step": {"1. first step", "2. second step"},
+		"# Heading\nText of it.":        {"# Heading", "Text of it."},
+		"| a | b |\n| 1 | 2 |":          {"| a | b |", "| 1 | 2 |"},
+		"Para one\n\nPara two":          {"Para one", "Para two"},
+		"City Limit (EUR)\nHamburg 165\nOther cities 140\nTrips are booked": {"City Limit (EUR)", "Hamburg 165", "Other cities 140", "Trips are booked"},
+		"the limit of 15\nworking days":                                     {"the limit of 15\nworking days"},
+		"a long line of running text that goes to 15\nMarch and on":         {"a long line of running text that goes to 15\nMarch and on"},
+		"(“Done.”) Then more.":                                              {"(“Done.”) Then more."},
+		"これは文です。次の文。":                                                       {"これは文です。", "次の文。"},
+		"Meals:\nbreakfast and lunch. End":                                  {"Meals:", "breakfast and lunch.", "End"},
 	} {
 		var got []string
 		for _, s := range sentences(text) {
@@ -106,6 +109,30 @@ func TestVerdicts(t *testing.T) {
 		require.Equal(t, cited[0].Quote, string([]rune(text)[cited[0].Start-50:cited[0].End-50]))
 		if c.quote != "" {
 			require.Equal(t, c.quote, cited[0].Quote)
+		}
+	}
+}
+
+func TestRowsOfTables(t *testing.T) {
+	t.Parallel()
+	bare := "The limits are per night without VAT.\nCity Limit (EUR)\nHelsinki 150\nHamburg 165\nMunich 175\nOther cities in Europe 140\nGuests may be invited to dinner."
+	barred := "City | Limit per night (EUR)\nHelsinki | 150\nHamburg | 165\nMunich | 175\nOther cities in Europe | 140"
+	for _, text := range []string{bare, barred} {
+		for answer, want := range map[string]struct {
+			verdict Verdict
+			holds   string
+		}{
+			"The hotel in Hamburg can be up to 165 EUR per night.":             {Supported, "165"},
+			"The hotel in Hamburg can be up to 140 EUR per night.":             {Unsupported, "Hamburg"},
+			"The hotel in Hamburg can be up to 175 EUR per night.":             {Unsupported, "Hamburg"},
+			"Hotels may cost 150 EUR in Helsinki and 140 EUR in other cities.": {Supported, "140"},
+		} {
+			sources := source(text)
+			sources[0].Passage.Header = "Travel policy > 3. Hotels"
+			cited, _ := cite(answer, "How much may a hotel cost?", sources, analyze.Terms)
+			require.Len(t, cited, 1, answer)
+			require.Equal(t, want.verdict, cited[0].Verdict, "%s: %q", answer, cited[0].Quote)
+			require.Contains(t, cited[0].Quote, want.holds)
 		}
 	}
 }

@@ -22,7 +22,13 @@ func (w wants) empty() profile {
 	return profile{terms: newBitset(len(w.terms)), question: newBitset(len(w.question)), numbers: newBitset(len(w.numbers))}
 }
 
-func (w wants) profiles(units []unit) []profile {
+// profiles of units, and the terms that name rows of their table. A row also
+// says what stands around the table; its figures count for the claim only when
+// the claim names the row, or no row at all.
+func (w wants) profiles(units []unit, t table) ([]profile, bitset) {
+	around, labels := newBitset(len(w.terms)), newBitset(len(w.terms))
+	around.fill(w.terms, t.around)
+	labels.fill(w.terms, t.labels)
 	out := make([]profile, len(units))
 	for i, u := range units {
 		p := w.empty()
@@ -30,9 +36,15 @@ func (w wants) profiles(units []unit) []profile {
 		p.question.fill(w.question, u.terms)
 		p.numbers.fill(w.numbers, u.numbers)
 		p.negative = u.negative
+		if u.row {
+			if labels.count() > 0 && !p.terms.meets(labels) {
+				clear(p.numbers)
+			}
+			p.terms.or(around)
+		}
 		out[i] = p
 	}
-	return out
+	return out, labels
 }
 
 func (p *profile) add(o profile) {
@@ -67,6 +79,24 @@ func (b bitset) or(o bitset) {
 	for i := range b {
 		b[i] |= o[i]
 	}
+}
+
+func (b bitset) holds(o bitset) bool {
+	for i := range o {
+		if o[i]&^b[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (b bitset) meets(o bitset) bool {
+	for i := range o {
+		if o[i]&b[i] != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (b bitset) count() int {

@@ -45,7 +45,8 @@ func sentences(text string) []span {
 	return out
 }
 
-// newLineEnds: a blank line, a list item, a table row or a heading on either side.
+// newLineEnds: a blank line, a list item, a table row or a heading on either
+// side. A table without bars, as PDFs give it, is known by short lines that end in figures.
 func newLineEnds(before, after string) bool {
 	next, _, _ := strings.Cut(after, "\n")
 	next = strings.TrimSpace(next)
@@ -54,7 +55,22 @@ func newLineEnds(before, after string) bool {
 		last = strings.TrimSpace(last[i+1:])
 	}
 	return next == "" || last == "" || opensBlock(next) || strings.HasPrefix(last, "#") ||
-		strings.HasPrefix(last, "|") || strings.HasSuffix(last, ":") || strings.HasPrefix(next, "{%") || strings.Contains(last, " | ")
+		strings.HasPrefix(last, "|") || strings.HasSuffix(last, ":") || strings.HasPrefix(next, "{%") || strings.Contains(last, " | ") || bareRow(last, next)
+}
+
+// maxRow is the longest line in bytes that may be a row of a table without bars; lines of running text are longer.
+const maxRow = 40
+
+// bareRow: one of two lines is a row (Hamburg 165) and the next opens with a capital or a figure.
+func bareRow(last, next string) bool {
+	opens, _ := utf8.DecodeRuneInString(next)
+	return len(last) <= maxRow && (unicode.IsUpper(opens) || unicode.IsDigit(opens)) &&
+		(endsInFigure(last) || len(next) <= maxRow && endsInFigure(next))
+}
+
+func endsInFigure(line string) bool {
+	line = strings.TrimRight(line, " %€$£")
+	return line != "" && line[len(line)-1] >= '0' && line[len(line)-1] <= '9'
 }
 
 func opensBlock(line string) bool {
