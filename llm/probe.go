@@ -252,8 +252,8 @@ func (c *Chat) lately(s *server, t timings) (speed, bool) {
 	key := c.fingerprint(c.pool.factsOf(s))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	last := append(c.recent[key], speed{Prefill: t.PromptPerSec, Decode: t.PredictPerSec})
-	last = last[max(0, len(last)-learnLast):]
+	c.recent[key] = append(c.recent[key], speed{Prefill: t.PromptPerSec, Decode: t.PredictPerSec})
+	last := c.recent[key][max(0, len(c.recent[key])-learnLast):]
 	c.recent[key] = last
 	return speed{
 		Prefill: median(last, func(s speed) float64 { return s.Prefill }),
