@@ -24,12 +24,13 @@ func TestSentences(t *testing.T) {
 		"# Heading\nText of it.":        {"# Heading", "Text of it."},
 		"| a | b |\n| 1 | 2 |":          {"| a | b |", "| 1 | 2 |"},
 		"Para one\n\nPara two":          {"Para one", "Para two"},
-		"City Limit (EUR)\nHamburg 165\nOther cities 140\nTrips are booked": {"City Limit (EUR)", "Hamburg 165", "Other cities 140", "Trips are booked"},
-		"the limit of 15\nworking days":                                     {"the limit of 15\nworking days"},
-		"a long line of running text that goes to 15\nMarch and on":         {"a long line of running text that goes to 15\nMarch and on"},
-		"(“Done.”) Then more.":                                              {"(“Done.”) Then more."},
-		"これは文です。次の文。":                                                       {"これは文です。", "次の文。"},
-		"Meals:\nbreakfast and lunch. End":                                  {"Meals:", "breakfast and lunch.", "End"},
+		"City Limit (EUR)\nHamburg 165\nOther cities 140\nTrips are booked":          {"City Limit (EUR)", "Hamburg 165", "Other cities 140", "Trips are booked"},
+		"Supply voltage 12 to 30 V DC\nCurrent, typical 28 mA\nOutput HART":          {"Supply voltage 12 to 30 V DC", "Current, typical 28 mA", "Output HART"},
+		"the limit of 15\nworking days":                                              {"the limit of 15\nworking days"},
+		"a line of running text is longer than rows and goes on to 15\nMarch and on": {"a line of running text is longer than rows and goes on to 15\nMarch and on"},
+		"(“Done.”) Then more.":                                                       {"(“Done.”) Then more."},
+		"これは文です。次の文。":                                                                {"これは文です。", "次の文。"},
+		"Meals:\nbreakfast and lunch. End":                                           {"Meals:", "breakfast and lunch.", "End"},
 	} {
 		var got []string
 		for _, s := range sentences(text) {

@@ -1,6 +1,7 @@
 package rag
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -46,7 +47,7 @@ func sentences(text string) []span {
 }
 
 // newLineEnds: a blank line, a list item, a table row or a heading on either
-// side. A table without bars, as PDFs give it, is known by short lines that end in figures.
+// side. A table without bars, as PDFs give it, is known by short lines that end in a figure and its unit.
 func newLineEnds(before, after string) bool {
 	next, _, _ := strings.Cut(after, "\n")
 	next = strings.TrimSpace(next)
@@ -59,7 +60,7 @@ func newLineEnds(before, after string) bool {
 }
 
 // maxRow is the longest line in bytes that may be a row of a table without bars; lines of running text are longer.
-const maxRow = 40
+const maxRow = 56
 
 // bareRow: one of two lines is a row (Hamburg 165) and the next opens with a capital or a figure.
 func bareRow(last, next string) bool {
@@ -68,9 +69,16 @@ func bareRow(last, next string) bool {
 		(endsInFigure(last) || len(next) <= maxRow && endsInFigure(next))
 }
 
+// endsInFigure: a figure is among the last three words, as in "36 V DC".
 func endsInFigure(line string) bool {
-	line = strings.TrimRight(line, " %€$£")
-	return line != "" && line[len(line)-1] >= '0' && line[len(line)-1] <= '9'
+	words := strings.Fields(line)
+	return slices.ContainsFunc(words[max(0, len(words)-3):], figure)
+}
+
+// figure: 36, ±5 or €20, but not AX-220.
+func figure(word string) bool {
+	word = strings.TrimLeft(word, "±+-−–~(€$£")
+	return word != "" && word[0] >= '0' && word[0] <= '9'
 }
 
 func opensBlock(line string) bool {

@@ -2,6 +2,7 @@ package rag
 
 import (
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -14,16 +15,17 @@ type table struct {
 
 // isRow: a row with bars, or a short line that ends in a figure.
 func isRow(text string) bool {
-	return strings.Contains(text, " | ") || len(text) <= maxRow && endsInFigure(text) && strings.ContainsRune(text, ' ')
+	return strings.Contains(text, " | ") || len(text) <= maxRow && endsInFigure(text) && strings.ContainsRune(text, ' ') && strings.IndexAny(text, ".!?:") != len(text)-1
 }
 
-// label is the part of a row that names it: its first cell, or what stands before the figures.
+// label is the part of a row that names it: its first cell, or what stands before the first figure.
 func label(row string) string {
 	cell, _, barred := strings.Cut(strings.TrimLeft(row, "| "), "|")
 	if barred {
 		return cell
 	}
-	return strings.TrimRight(row, "0123456789.,%€$£ -–")
+	words := strings.Fields(row)
+	return strings.Join(words[:max(slices.IndexFunc(words, figure), 0)], " ")
 }
 
 func passageTable(s Source, analyze Analyze) table {
