@@ -47,7 +47,7 @@ func (c *cli) newProgress(label string, total int64, bytes bool) *progress {
 // watched reports whether somebody looks at a terminal.
 func (c *cli) watched() bool {
 	f, ok := c.err.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) && !c.json
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (p *progress) set(n int) { p.set64(int64(n)) }
@@ -57,7 +57,7 @@ func (p *progress) set64(n int64) {
 		_ = p.bar.Set64(n) // a bar that cannot be drawn is no reason to stop
 		return
 	}
-	if !p.cli.json && time.Since(p.last) >= 10*time.Second {
+	if time.Since(p.last) >= 10*time.Second {
 		p.last = time.Now()
 		fmt.Fprintf(p.cli.err, "%s: %d of %d%s\n", p.label, n, p.total, p.unit)
 	}
