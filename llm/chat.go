@@ -139,7 +139,7 @@ func (c *Chat) CountTokens(ctx context.Context, texts []string) ([]int, error) {
 func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta string) error) (rag.Usage, error) {
 	c.active.Add(1)
 	defer c.active.Add(-1)
-	d := demand{caller: p.Caller, prefix: cmp.Or(p.Prefix, opening(p.Messages))}
+	d := demand{caller: p.Caller, prefix: cmp.Or(p.Prefix, opening(p.Messages)), taken: p.Taken}
 	done, err := c.generate(ctx, request{prompt: p, send: c.pool.sender(d)}, emit)
 	if err == nil {
 		c.learn(done)

@@ -62,6 +62,7 @@ type demand struct {
 	urgent   bool
 	whole    bool      // read the whole reply, else until the answer begins
 	patience *patience // nil: only the context bounds the wait
+	taken    func()    // nil or called when a server is found, once
 }
 
 func newPool(kind string, urls []string, apiKey string, patience time.Duration, opts PoolOptions) (*pool, error) {
@@ -119,6 +120,10 @@ func (p *pool) do(req *http.Request, d demand) (*http.Response, *server, error) 
 		}
 		if err != nil {
 			return nil, nil, err
+		}
+		if d.taken != nil {
+			d.taken()
+			d.taken = nil
 		}
 		resp, err := p.attempt(s, req, d)
 		if err == nil {
@@ -228,7 +233,7 @@ func (p *pool) admit(t *ticket) error {
 		}
 		return nil // it has a place already
 	}
-	if p.line.n < p.opts.Waiting {
+	if p.line.n < p.opts.Waiting && p.wait() <= p.opts.MaxWait {
 		return nil
 	}
 	if other := p.line.yield(t); other != nil {
@@ -256,17 +261,25 @@ func (p *pool) turnAway(why error) error {
 
 // soon is when those that wait now should have been served.
 func (p *pool) soon() time.Duration {
+	wait := p.wait()
+	if wait == 0 {
+		return retryAfter
+	}
+	return min(max(wait, time.Second), time.Minute)
+}
+
+// wait is how long a request that comes now should have to wait; 0 when nothing is known.
+func (p *pool) wait() time.Duration {
 	slots := 0
 	for _, s := range p.servers {
 		if s.up() {
 			slots += s.slots
 		}
 	}
-	if p.mean == 0 || slots == 0 {
-		return retryAfter
+	if slots == 0 {
+		return 0
 	}
-	wait := p.mean * time.Duration(1+p.line.n/slots)
-	return min(max(wait, time.Second), time.Minute)
+	return p.mean * time.Duration(1+p.line.n/slots)
 }
 
 // dispatch serves the line as far as slots are free.

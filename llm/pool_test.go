@@ -317,6 +317,36 @@ func TestNobodyWaitsTooLong(t *testing.T) {
 	require.NoError(t, err, "the slot is free again")
 }
 
+// Who would have to wait for longer than anybody may is told so at once.
+func TestNobodyWaitsInVain(t *testing.T) {
+	t.Parallel()
+	s := llmtest.Start(t, llmtest.Options{Slots: 1, Reply: func(llmtest.Request) llmtest.Reply {
+		return llmtest.Reply{Text: "done", Pace: 30 * time.Millisecond}
+	}})
+	chat := over(t, []*llmtest.Server{s}, func(o *llm.ChatOptions) { o.Pool.Parallel, o.Pool.MaxWait = 1, 20*time.Millisecond })
+	taken := 0
+	ask := func(text string) rag.Prompt {
+		p := ask(text)
+		p.Taken = func() { taken++ }
+		return p
+	}
+	_, _, err := collect(t.Context(), chat, ask("first"))
+	require.NoError(t, err)
+	require.Equal(t, 1, taken)
+	s.Inject(llmtest.Fault{Kind: llmtest.HangBefore, Times: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	hangs := later(ctx, chat, ask("second"))
+	eventually(t, func() bool { return len(generations(s)) == 2 }, "hangs")
+	_, _, err = collect(t.Context(), chat, ask("third"))
+	var busy *rag.Error
+	require.ErrorAs(t, err, &busy)
+	require.Equal(t, rag.CodeBusy, busy.Code)
+	require.ErrorContains(t, busy.Err, "too many requests", "not the end of a wait")
+	cancel()
+	require.ErrorIs(t, soon(t, hangs).err, context.Canceled)
+	require.Equal(t, 2, taken, "not for the one that was refused")
+}
+
 func TestCloseTurnsAwayWhatWaits(t *testing.T) {
 	t.Parallel()
 	s := llmtest.Start(t, held(make(chan struct{}), 1))

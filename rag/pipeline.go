@@ -2,10 +2,10 @@ package rag
 
 import (
 	"context"
-	"strings"
-	"time"
-
 	"slices"
+	"strings"
+	"sync"
+	"time"
 )
 
 // Pipeline answers questions over a store. All fields but Retrieved are required; it is safe for concurrent use.
@@ -64,9 +64,6 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	watch.lap("select")
 	request := p.request(q, a.Sources)
 	watch.lap("prompt")
-	if err := emit(Delta{Sources: a.Sources, Timings: watch.laps()}); err != nil {
-		return a, err
-	}
 	if err := p.generate(ctx, request, &a, watch, emit); err != nil {
 		return a, err
 	}
@@ -197,10 +194,16 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 	return out
 }
 
+// generate emits the sources once a model server has taken the prompt, then the text.
 func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watch *stopwatch, emit func(Delta) error) error {
 	var text strings.Builder
 	var marks markFilter
+	begin := sync.OnceValue(func() error { return emit(Delta{Sources: a.Sources, Timings: watch.laps()}) })
+	request.Taken = func() { _ = begin() } // who does not listen any more says so again below
 	send := func(s string) error {
+		if err := begin(); err != nil {
+			return err
+		}
 		if text.Len() == 0 {
 			s = strings.TrimLeft(s, " \n")
 		}
