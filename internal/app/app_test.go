@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"groundwork/api"
 	"groundwork/internal/app"
 	"groundwork/llm/llmtest"
 	"groundwork/rag"
@@ -214,5 +215,20 @@ func awaitText(t *testing.T, body io.Reader, text string) {
 		if strings.Contains(line, text) {
 			return
 		}
+	}
+}
+
+func TestQuestionsGoOnWithoutTheBucket(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{}))
+	cfg.Store.Files = "s3://originals?endpoint=http://127.0.0.1:1&region=us-east-1&use_path_style=true"
+	cfg.Store.FilesAccessKey, cfg.Store.FilesSecretKey = "key", "secret"
+	s := start(t, cfg)
+	s.ready(time.Minute)
+	var r struct{ Checks []api.Check }
+	s.json(http.MethodGet, "/readyz", nil, http.StatusOK, &r)
+	for _, c := range r.Checks {
+		require.Equal(t, c.Name != "files", c.OK, "%+v", c)
+		require.Equal(t, c.Name == "files", c.Minor, "%+v", c)
 	}
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"groundwork/api"
@@ -13,40 +14,61 @@ import (
 // healthWait bounds one look at one dependency.
 const healthWait = 3 * time.Second
 
-// Ready implements api.Health: the state of everything a question needs.
+// Ready implements api.Health: the state of everything a question needs. The
+// looks are taken side by side, so that what hangs does not hide the rest.
 func (a *App) Ready(ctx context.Context) []api.Check {
 	ctx, cancel := context.WithTimeout(ctx, healthWait)
 	defer cancel()
-	checks := []api.Check{a.libraryCheck(ctx)}
+	looks := []func(context.Context) api.Check{a.libraryCheck}
 	if p, ok := a.files.(interface {
 		Ping(ctx context.Context) error
 	}); ok {
-		checks = append(checks, filesCheck(p.Ping(ctx)))
+		looks = append(looks, func(ctx context.Context) api.Check { return filesCheck(p.Ping(ctx)) })
 	}
+	starting := a.startingChecks()
+	if len(starting) == 0 {
+		looks = append(looks, a.embedCheck)
+		if !a.opts.Worker {
+			looks = append(looks, a.chatCheck)
+		}
+		looks = append(looks, a.indexCheck)
+	}
+	checks := make([]api.Check, len(looks), len(looks)+len(starting))
+	var wait sync.WaitGroup
+	for i, look := range looks {
+		wait.Go(func() { checks[i] = look(ctx) })
+	}
+	wait.Wait()
+	return append(checks, starting...)
+}
+
+// startingChecks are those of model servers that are not up yet.
+func (a *App) startingChecks() []api.Check {
 	if a.models == nil {
-		return append(checks, api.Check{Name: "models", Detail: "starting", Fix: "Wait a moment."})
+		return []api.Check{{Name: "models", Detail: "starting", Fix: "Wait a moment."}}
 	}
-	starting := false
+	var checks []api.Check
 	for _, s := range a.models.servers {
 		if state := s.State(); state.Status != runtime.Ready {
-			starting = true
 			checks = append(checks, serverCheck(s.Name(), state))
 		}
 	}
-	if starting {
-		return checks
-	}
-	if a.opts.Worker {
-		return append(checks, check("embedding", a.models.embed.Health(ctx)), a.indexCheck(ctx))
-	}
-	embed, chat := check("embedding", a.models.embed.Health(ctx)), check("chat", a.models.chat.Health(ctx))
+	return checks
+}
+
+func (a *App) embedCheck(ctx context.Context) api.Check {
+	return check("embedding", a.models.embed.Health(ctx))
+}
+
+func (a *App) chatCheck(ctx context.Context) api.Check {
+	chat := check("chat", a.models.chat.Health(ctx))
 	if measured, err := a.models.measured(); chat.OK && !measured {
 		chat.OK, chat.Detail, chat.Fix = false, "measuring the model's speed", "Wait a moment."
 		if err != nil {
 			chat.Detail, chat.Fix = err.Error(), "Look at the model server's log."
 		}
 	}
-	return append(checks, embed, chat, a.indexCheck(ctx))
+	return chat
 }
 
 func (a *App) libraryCheck(ctx context.Context) api.Check {
