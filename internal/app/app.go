@@ -260,7 +260,7 @@ func (a *App) buildAPI() error {
 		Embedder: a.models.embed, Searcher: a.index, Passages: a.cache, Generator: a.models.chat, Analyze: analyze.Terms,
 		Options: rag.Options{
 			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
-			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature,
+			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature, LinkHosts: a.cfg.Answer.LinkHosts,
 		},
 		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Code: a.opts.Version},
 	}
