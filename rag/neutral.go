@@ -56,12 +56,10 @@ func (n *neutral) look(s string, last bool) (dead string, size int, decided bool
 		return "] ", 1, true
 	case s[0] == '<' && opens && opensTag(s[1]):
 		return "< ", 1, true
-	case s[0] == ':' && len(s) < 3 && strings.HasPrefix("://", s) && !last:
+	case !last && (begins("://", s) || begins("www.", s)):
 		return "", 0, false
 	case strings.HasPrefix(s, "://"):
 		return n.unless(s, 0, 1, last)
-	case s[0]|0x20 == 'w' && len(s) < 4 && strings.HasPrefix("www.", strings.ToLower(s)) && !last:
-		return "", 0, false
 	case len(s) >= 4 && strings.EqualFold(s[:4], "www."):
 		return n.unless(s, 0, 3, last)
 	}
@@ -82,7 +80,7 @@ func (n *neutral) unless(s string, skip, cut int, last bool) (string, int, bool)
 		case skip == 0: // what stands before :// is out already
 		case strings.HasPrefix(rest, scheme+"://"):
 			at = skip + len(scheme)
-		case strings.HasPrefix(scheme+"://", rest) && !last:
+		case !last && begins(scheme+"://", rest):
 			return "", 0, false
 		}
 	}
@@ -117,6 +115,9 @@ func (n *neutral) unless(s string, skip, cut int, last bool) (string, int, bool)
 func ends(after string, link bool) bool {
 	return after == "" || strings.IndexByte("/?#>\" \t\n\r", after[0]) >= 0 || link && after[0] == ')'
 }
+
+// begins tells whether s is the beginning of word and no more.
+func begins(word, s string) bool { return len(s) < len(word) && strings.EqualFold(word[:len(s)], s) }
 
 func (n *neutral) allowed(host string) bool {
 	for _, h := range n.hosts {
