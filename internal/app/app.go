@@ -210,9 +210,7 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 			return
 		case <-measured:
 		}
-		stop, err := a.library.Work(waiting, workers, sql.WorkOptions{
-			Workers: a.cfg.Ingest.Workers, JobTimeout: a.cfg.Ingest.JobTimeout, RescueAfter: a.cfg.Ingest.RescueAfter,
-		})
+		stop, err := a.work(waiting, workers)
 		if err != nil {
 			a.opts.Log.Error("documents are not worked on; restart the server", "error", err)
 			return
@@ -233,6 +231,23 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 		return stop(ctx)
 	})
 	return nil
+}
+
+// work starts working jobs; a database that is away is waited for until ctx ends.
+func (a *App) work(ctx context.Context, workers *river.Workers) (stop func(context.Context) error, err error) {
+	again := pause(time.Second, 5*time.Second)
+	for {
+		stop, err = a.library.Work(ctx, workers, sql.WorkOptions{
+			Workers: a.cfg.Ingest.Workers, JobTimeout: a.cfg.Ingest.JobTimeout, RescueAfter: a.cfg.Ingest.RescueAfter,
+		})
+		if rag.CodeOf(err) != rag.CodeUnavailable {
+			return stop, err
+		}
+		a.opts.Log.Warn("documents wait for the database", "error", err)
+		if !again(ctx) {
+			return nil, err
+		}
+	}
 }
 
 // buildHandler makes the HTTP server: everything, or only what tells how a worker does.

@@ -108,13 +108,18 @@ func (s *Server) answers() error {
 }
 
 // Stop ends the server at once, as a crash does: every connection breaks.
-func (s *Server) Stop() error {
+func (s *Server) Stop() error { return s.end(syscall.SIGQUIT) }
+
+// Shutdown ends the server in order: open transactions are undone, and clients are told.
+func (s *Server) Shutdown() error { return s.end(syscall.SIGINT) }
+
+func (s *Server) end(sig syscall.Signal) error {
 	if s.post == nil {
 		return nil
 	}
 	cmd := s.post
 	s.post = nil
-	if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
+	if err := cmd.Process.Signal(sig); err != nil {
 		return err
 	}
 	var exit *exec.ExitError

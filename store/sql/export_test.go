@@ -1,6 +1,9 @@
 package sql
 
-import "context"
+import (
+	"context"
+	"net"
+)
 
 // JobKinds are the kinds of the unfinished jobs, in the order they were enqueued.
 func (s *Store) JobKinds(ctx context.Context) ([]string, error) {
@@ -21,3 +24,8 @@ func (s *Store) HoldStore(ctx context.Context, id string, entered chan<- struct{
 
 // Number is number.
 var Number = number
+
+// Dial makes a connection as those to PostgreSQL are made.
+func Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return dialer().DialContext(ctx, network, address)
+}

@@ -43,6 +43,10 @@ func away(err error) error {
 	if errors.As(err, &known) || !isAway(err) {
 		return err
 	}
+	return unavailable(err)
+}
+
+func unavailable(err error) error {
 	return &rag.Error{Code: rag.CodeUnavailable, RetryAfter: 2 * time.Second, Err: err,
 		Message: "the database does not answer at the moment; try again in a few seconds"}
 }

@@ -18,6 +18,9 @@ const (
 	lockLease = 2 * time.Minute
 	// lockSlack is how much longer than its lease a lock is kept.
 	lockSlack = 15 * time.Second
+	// lockRelease is how long giving a lock back may take: a database that is
+	// away then gives it back itself.
+	lockRelease = 5 * time.Second
 )
 
 // Locks keep apart what must not overlap: in this process on SQLite, in all
@@ -74,11 +77,15 @@ func (s *Store) holding(ctx context.Context, l lock, do func(context.Context) er
 		return err
 	}
 	defer func() { _ = conn.Close() }() // the transaction on it has ended: its error counts
+	stop := context.AfterFunc(wait, cancel) // the transaction outlives the wait, its beginning must not
 	tx, err := conn.BeginTx(hold, nil)
-	if err != nil {
+	if stop(); err != nil {
+		if wait.Err() != nil {
+			err = wait.Err()
+		}
 		return err
 	}
-	defer func() { err = release(tx, err) }()
+	defer func() { err = release(tx, cancel, err) }()
 	for attempt := 1; ; attempt++ {
 		var held bool
 		if err := tx.QueryRowContext(wait, "SELECT "+l.try+"($1)", lockID(l.key)).Scan(&held); err != nil {
@@ -99,11 +106,14 @@ func (s *Store) holding(ctx context.Context, l lock, do func(context.Context) er
 	return do(inner)
 }
 
-// release ends the lock. A connection that was lost meanwhile had lost the
-// lock, and then nothing done under it can be relied on.
-func release(tx *sql.Tx, err error) error {
+// release ends the lock, or what holds it when that takes too long. A
+// connection that was lost meanwhile had lost the lock, and then nothing done
+// under it can be relied on.
+func release(tx *sql.Tx, cancel context.CancelFunc, err error) error {
+	timer := time.AfterFunc(lockRelease, cancel)
+	defer timer.Stop()
 	if end := tx.Commit(); err == nil && end != nil {
-		return fmt.Errorf("the lock was lost: %w", end)
+		return unavailable(fmt.Errorf("the lock was lost: %w", end))
 	}
 	return err
 }

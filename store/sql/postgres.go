@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,21 @@ const session = `SET synchronous_commit = on; SET default_transaction_isolation 
 // it while its process lives, for it may act on it at any time.
 const lockSession = session + `; SET idle_in_transaction_session_timeout = 0`
 
+// lostAfter is how long what was sent may stay unacknowledged by the server's
+// machine. Without it a connection that a silent network swallowed is kept for
+// many minutes, and so is whoever waits on it without a deadline, as the queue
+// does when it looks for jobs.
+const lostAfter = 10 * time.Second
+
+// dialer makes connections that notice within lostAfter, when they are used,
+// and within 30 seconds, when they are idle, that the other machine is gone.
+func dialer() *net.Dialer {
+	return &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
+		Control:         loseAfter(lostAfter),
+	}
+}
+
 func (s *Store) openPostgres(ctx context.Context) error {
 	timeout := cmp.Or(s.opt.Timeout, 5*time.Second)
 	s.d = postgres(timeout)
@@ -33,6 +49,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = timeout
 	}
+	config.DialFunc = dialer().DialContext
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "groundwork"
 	}

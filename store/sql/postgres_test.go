@@ -268,6 +268,28 @@ func TestLocksReachAcrossProcesses(t *testing.T) {
 	require.NoError(t, one.Exclusive(t.Context(), "a", nothing), "released after an error")
 }
 
+func TestNobodyWaitsLongForALockOfADatabaseThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	server := pgtest.New(t)
+	locks := open(t, sql.Options{URL: server.URL, Timeout: time.Second}).Locks()
+	nothing := func(context.Context) error { return nil }
+	require.NoError(t, locks.Exclusive(t.Context(), "a", nothing))
+	began := time.Now()
+	err := locks.Exclusive(t.Context(), "a", func(context.Context) error { return server.Pause() })
+	require.Equal(t, rag.CodeUnavailable, rag.CodeOf(err), "given back to nobody: %v", err)
+	require.Less(t, time.Since(began), 10*time.Second)
+	require.NoError(t, server.Resume())
+	require.NoError(t, locks.Exclusive(t.Context(), "a", nothing), "the database gave it back")
+
+	require.NoError(t, server.Pause())
+	began = time.Now()
+	err = locks.Exclusive(t.Context(), "a", nothing)
+	require.Equal(t, rag.CodeUnavailable, rag.CodeOf(err), "not to be had: %v", err)
+	require.Less(t, time.Since(began), 20*time.Second)
+	require.NoError(t, server.Resume())
+	require.NoError(t, locks.Exclusive(t.Context(), "a", nothing))
+}
+
 func TestAProcessThatStandsStillInATransactionBlocksNobodyForLong(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

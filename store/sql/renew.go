@@ -9,11 +9,12 @@ import (
 
 // RenewAll queues a new version of every document from its newest original,
 // those that failed too; the searchable version stays until the new one is
-// ready. It returns how many were queued. A document that is on its way already
-// is left alone, so a second call does no harm.
+// ready. It returns how many were queued. A document of which the index may
+// hold a part begins anew, as that part may be lost; one that is waiting or
+// being read is left alone, so a second call does little harm.
 func (s *Store) RenewAll(ctx context.Context) (n int, err error) {
 	err = s.EachDocument(ctx, func(d rag.Document) error {
-		if !d.State.Done() {
+		if !begun(d) {
 			return nil
 		}
 		queued, err := s.renewOne(ctx, d)
@@ -33,7 +34,7 @@ func (s *Store) renewOne(ctx context.Context, known rag.Document) (queued bool, 
 			return absent(err)
 		}
 		doc, err := findDocument(ctx, tx, scope, known.ID)
-		if err != nil || !doc.State.Done() {
+		if err != nil || !begun(doc) {
 			return absent(err)
 		}
 		a := ingest.Accepted{Tenant: doc.Tenant, StoreID: doc.StoreID, FileID: doc.ID, Path: doc.Path, SHA256: doc.SHA256, Bytes: doc.Bytes, MediaType: doc.MediaType}
@@ -45,6 +46,9 @@ func (s *Store) renewOne(ctx context.Context, known rag.Document) (queued bool, 
 	})
 	return queued, err
 }
+
+// begun tells whether something of the document's newest version may have reached the index.
+func begun(d rag.Document) bool { return d.State.Done() || d.State == rag.StateEmbedding }
 
 // absent makes nothing of what was removed meanwhile.
 func absent(err error) error {

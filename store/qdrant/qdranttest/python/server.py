@@ -506,7 +506,7 @@ def main():
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=16), interceptors=[Guard(args.api_key)],
         options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1),
-                 ("grpc.so_reuseport", 0), ("grpc.http2.min_ping_interval_without_data_ms", 1000)])
+                 ("grpc.so_reuseport", 0), ("grpc.http2.max_ping_strikes", 0)])  # as Qdrant, it minds no pings
     collections_service.add_CollectionsServicer_to_server(Collections(storage), server)
     points_service.add_PointsServicer_to_server(Points(storage), server)
     qdrant_pb2_grpc.add_QdrantServicer_to_server(Health(), server)

@@ -1,0 +1,112 @@
+package clustertest_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// recovery is how soon everything works again after a service is back.
+	recovery = 10 * time.Second
+	// soonest bounds every reply while a service is away: one read of a database
+	// that says nothing takes 5 s, and more than one may have to.
+	soonest = 20 * time.Second
+)
+
+// fault is something that is wrong for a while.
+type fault struct {
+	name       string
+	begin, end func()
+	lasts      time.Duration
+	blocks     bool // questions cannot be answered meanwhile
+}
+
+// suffer lets a fault happen under traffic, and measures how everything comes back.
+func (tr *traffic) suffer(t *testing.T, f fault) {
+	t.Helper()
+	c := tr.c
+	began := time.Now()
+	f.begin()
+	<-time.After(f.lasts)
+	over := time.Now()
+	f.end()
+	back := time.Now()
+	before := c.client.count("ready")
+	took := map[string]time.Duration{}
+	await := func(what string, is func() bool) {
+		t.Helper()
+		require.Eventually(t, is, recovery-time.Since(back), 50*time.Millisecond, "%s within %s after %s", what, recovery, f.name)
+		took[what] = time.Since(back).Round(10 * time.Millisecond)
+	}
+	await("question", tr.answered)
+	taken := len(tr.taken())
+	await("upload", func() bool { return len(tr.taken()) > taken })
+	for _, p := range c.all() {
+		await("readyz", func() bool { return c.client.probe(p, "/readyz").status == http.StatusOK })
+	}
+	await("document", func() bool { return c.client.count("ready") > before })
+	require.Eventually(t, func() bool { return len(tr.since(back)) > 10 }, soonest, 100*time.Millisecond)
+
+	counts, slowest, problems := check(tr.since(began), soonest)
+	t.Logf("%-22s %.1f s: %v, slowest %s; works again after: question %s, upload %s, readyz %s, document %s", f.name,
+		over.Sub(began).Seconds(), counts, slowest.Round(10*time.Millisecond), took["question"], took["upload"], took["readyz"], took["document"])
+	require.Empty(t, problems, f.name)
+	if f.blocks {
+		require.Positive(t, counts["question 503"], "%s: questions asked meanwhile were refused", f.name)
+	}
+	for _, p := range c.all() {
+		require.True(t, p.running(), "%s ended during %s", p.settings.Dir, f.name)
+	}
+}
+
+func nothing() {}
+
+// TestPostgresDisturbed: whatever happens to the database, no acknowledged
+// document is lost, questions and uploads are answered or told to come again,
+// and everything works again by itself.
+func TestPostgresDisturbed(t *testing.T) {
+	t.Parallel()
+	c := start(t, 2, settings{Batch: 4, JobTimeout: scale(30*time.Second, 0), RescueAfter: scale(90*time.Second, 0)})
+	tr := c.traffic(scale(time.Second, 200*time.Millisecond))
+	tr.begin()
+	must := func(f func() error) func() { return func() { require.NoError(t, f()) } }
+	short, long := scale(2*time.Second, 10*time.Second), scale(7*time.Second, 40*time.Second)
+	for _, f := range []fault{
+		{"killed", must(c.pg.Stop), must(c.pg.Start), short, true},
+		{"shut down", must(c.pg.Shutdown), must(c.pg.Start), short, true},
+		{"restarted", must(c.pg.Restart), nothing, 0, false},
+		{"paused", must(c.pg.Pause), must(c.pg.Resume), long, true},
+		{"connections refused", c.pgWay.refuse, c.pgWay.listen, short, true},
+		{"network silent", c.pgWay.hold, c.pgWay.flow, long, true},
+		{"network slow", func() { c.pgWay.slow(60 * time.Millisecond) }, c.pgWay.flow, long, false},
+	} {
+		tr.suffer(t, f)
+	}
+	tr.end()
+	c.settled(tr.taken(), scale(3*time.Minute, 10*time.Minute))
+}
+
+// TestQdrantDisturbed is the same for the index.
+func TestQdrantDisturbed(t *testing.T) {
+	t.Parallel()
+	c := start(t, 2, settings{Batch: 4, JobTimeout: scale(30*time.Second, 0), RescueAfter: scale(90*time.Second, 0)})
+	tr := c.traffic(scale(time.Second, 200*time.Millisecond))
+	tr.begin()
+	short, long := scale(2*time.Second, 10*time.Second), scale(5*time.Second, 40*time.Second)
+	for _, f := range []fault{
+		{"killed", c.qdrant.Kill, c.qdrant.Restart, short, true},
+		{"shut down", c.qdrant.Stop, c.qdrant.Restart, short, true},
+		{"restarted", func() { c.qdrant.Stop(); c.qdrant.Restart() }, nothing, 0, false},
+		{"paused", c.qdrant.Pause, c.qdrant.Resume, long, true},
+		{"connections refused", c.qdrantWay.refuse, c.qdrantWay.listen, short, true},
+		{"network silent", c.qdrantWay.hold, c.qdrantWay.flow, long, true},
+		{"network slow", func() { c.qdrantWay.slow(60 * time.Millisecond) }, c.qdrantWay.flow, long, false},
+	} {
+		tr.suffer(t, f)
+	}
+	tr.end()
+	c.settled(tr.taken(), scale(3*time.Minute, 10*time.Minute))
+}

@@ -1,0 +1,86 @@
+package clustertest_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/llm/llmtest"
+)
+
+// TestWorkerTellsHowItDoes: what a worker answers at its address, and that it
+// takes what the server queued.
+func TestWorkerTellsHowItDoes(t *testing.T) {
+	t.Parallel()
+	c := start(t, 1, settings{Batch: 4})
+	w := c.workers[0]
+	r := c.client.probe(w, "/healthz")
+	require.Equal(t, http.StatusOK, r.status)
+	require.JSONEq(t, `{"status":"ok","version":"test"}`, string(r.body))
+
+	var ready struct {
+		Ready  bool
+		Checks []struct {
+			Name string
+			OK   bool
+		}
+	}
+	r = c.client.probe(w, "/readyz")
+	require.Equal(t, http.StatusOK, r.status)
+	require.NoError(t, json.Unmarshal(r.body, &ready))
+	require.True(t, ready.Ready)
+	names := map[string]bool{}
+	for _, check := range ready.Checks {
+		names[check.Name] = check.OK
+	}
+	require.Equal(t, map[string]bool{"library": true, "files": true, "embedding": true, "index": true}, names)
+	require.Equal(t, http.StatusNotFound, c.client.probe(w, "/v1/models").status)
+
+	id := c.uploadUntilTaken("rule.md", rule(9))
+	c.settled(map[string]string{"rule.md": id}, time.Minute)
+	r = c.client.probe(w, "/metrics")
+	require.Equal(t, http.StatusOK, r.status)
+	require.Contains(t, string(r.body), `groundwork_ingest_documents_total{outcome="ready"} 1`)
+
+	c.pgWay.refuse()
+	r = c.client.probe(w, "/readyz")
+	require.Equal(t, http.StatusServiceUnavailable, r.status, "%s", r)
+	require.Equal(t, http.StatusOK, c.client.probe(w, "/healthz").status)
+	c.pgWay.listen()
+	c.client.ready(w, recovery)
+}
+
+// TestWorkerDrains: a worker that is told to end lets a job finish, and gives
+// back at once one that takes longer; another worker goes on with it, long
+// before the queue would take a dead worker's job over.
+func TestWorkerDrains(t *testing.T) {
+	t.Parallel()
+	model := llmtest.Start(t, llmtest.Options{})
+	c := startWith(t, 1, settings{Batch: 4, Model: model.BaseURL()})
+	for name, takes := range map[string]time.Duration{"short": time.Second, "long": time.Minute} {
+		model.Inject(llmtest.Fault{Kind: llmtest.Slow, Path: "/v1/embeddings", Delay: takes})
+		calls := len(model.Requests("/v1/embeddings"))
+		c.uploadUntilTaken(name+".md", rule(len(name)))
+		require.Eventually(t, func() bool { return len(model.Requests("/v1/embeddings")) > calls }, time.Minute, 20*time.Millisecond, "the job runs")
+		began := time.Now()
+		w := c.workers[0]
+		require.Zero(t, w.stop(), "the worker ends well")
+		took := time.Since(began)
+		require.Less(t, took, 15*time.Second)
+		calls = len(model.Requests("/v1/embeddings"))
+		model.Heal()
+		began = time.Now()
+		w.start()
+		require.Eventually(t, func() bool { return c.client.count("waiting") == 0 }, time.Minute, 50*time.Millisecond)
+		t.Logf("%s job: the worker ended in %s, the document was ready %s after the next started", name, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+		if name == "short" {
+			require.Len(t, model.Requests("/v1/embeddings"), calls, "the job had finished: nothing is embedded again")
+		}
+	}
+	documents := c.client.documents("ready")
+	require.Len(t, documents, 2)
+	c.verified(2)
+}
