@@ -3,6 +3,7 @@
 # make test       install what tests need and run them all
 # make bench      benchmarks, as ratios against a bound measured in the same run
 # make load       answers a second over 10,000 chunks with a scripted model server, and under ten times that load
+# make soak       the same processes under faults for an hour: workers killed, PostgreSQL and Qdrant stopped, paused, slowed, wiped
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -18,7 +19,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench load fuzz clean
+.PHONY: all build demo test test-setup unit fmt lint bench load soak fuzz clean
 
 all: fmt lint test
 
@@ -106,6 +107,13 @@ bench:
 
 load:
 	@go test -run '^$$' -bench AnswersPerSecond -benchtime 1x -v -timeout 30m ./internal/app/loadtest
+
+# make test runs the same tests, shorter.
+soak: $(S3) $(TOOLS)/postgres $(TOOLS)/qdrant-python
+	@echo "One server and three workers on PostgreSQL, Qdrant and S3 take 2,000 documents in while workers are killed 50 times."
+	@echo "Then PostgreSQL and Qdrant are killed, shut down, restarted, paused, cut off, silenced and slowed under traffic,"
+	@echo "and Qdrant is wiped and rebuilt. Each part ends with what \`groundwork verify\` finds. It takes up to an hour …"
+	@GROUNDWORK_SOAK=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -parallel 1 -v -timeout 2h ./internal/app/clustertest
 
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \

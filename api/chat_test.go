@@ -126,6 +126,7 @@ func TestChatFailsBeforeTheFirstByte(t *testing.T) {
 		retry  string
 	}{
 		{&rag.Error{Code: rag.CodeUnavailable, Message: "The model server is down. Try again.", RetryAfter: 1500 * time.Millisecond}, 503, "model_unavailable", "2"},
+		{rag.Fail(rag.CodeUnavailable, "The model server is down. Try again."), 503, "model_unavailable", "2"},
 		{rag.Fail(rag.CodeTooLong, "Too long. Shorten it."), 400, "context_length_exceeded", ""},
 		{rag.Fail("no code of ours", "secret detail."), 500, "internal_error", ""},
 		{rag.Fail(rag.CodeInternal, "secret detail."), 500, "internal_error", ""},

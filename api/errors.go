@@ -94,8 +94,15 @@ func toProblem(err error) problem {
 		entry = httpErrors[rag.CodeInternal]
 		e = rag.Fail(rag.CodeInternal, "Something went wrong inside the server. Try again; if it happens again, give the operator the x-request-id of this reply.")
 	}
-	return problem{entry.status, openai.NewError(e.Message, entry.kind, e.Param, string(e.Code)), e.Code, e.RetryAfter}
+	retry := e.RetryAfter
+	if retry == 0 && entry.status == http.StatusServiceUnavailable {
+		retry = comeBack
+	}
+	return problem{entry.status, openai.NewError(e.Message, entry.kind, e.Param, string(e.Code)), e.Code, retry}
 }
+
+// comeBack is when to try again what is refused for a while that nobody knows.
+const comeBack = 2 * time.Second
 
 // fail writes err as status and envelope and keeps it for the log.
 func (s *Server) fail(c *gin.Context, err error) {

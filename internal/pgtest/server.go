@@ -164,7 +164,12 @@ func (s *Server) signal(sig syscall.Signal) error {
 	return nil
 }
 
-func (s *Server) close() error { return errors.Join(s.Stop(), os.RemoveAll(s.dir)) }
+func (s *Server) close() error {
+	if s.post != nil {
+		_ = s.Resume() // one that a failed test left paused would never end
+	}
+	return errors.Join(s.Stop(), os.RemoveAll(s.dir))
+}
 
 // find looks on the PATH and where Debian puts the server's programs; the newest version wins.
 func find(program string) (string, error) {

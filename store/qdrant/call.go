@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -66,6 +67,19 @@ func outage(err error) bool {
 	case codes.Unavailable, codes.DeadlineExceeded:
 		return true
 	default:
+		return cutOff(err)
+	}
+}
+
+// cutOff tells a call that a server broke off as it ended. (One that its caller
+// broke off gives the caller's error.)
+func cutOff(err error) bool {
+	switch status.Code(err) {
+	case codes.Canceled:
+		return true
+	case codes.Internal:
+		return strings.Contains(err.Error(), "RST_STREAM")
+	default:
 		return false
 	}
 }
@@ -77,7 +91,7 @@ func transient(err error) bool {
 	case codes.Unavailable, codes.Aborted:
 		return true
 	default:
-		return false
+		return cutOff(err)
 	}
 }
 
@@ -92,7 +106,7 @@ func explain(err error) error {
 	case errors.As(err, &limited):
 		return unavailable(err, "The search index (Qdrant) refuses more requests; try again in a moment.",
 			min(max(time.Duration(limited.RetryAfterS)*time.Second, retryAfter), patience))
-	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests), cutOff(err):
 		return unavailable(err, "The search index (Qdrant) does not answer; try again in a moment.", retryAfter)
 	}
 	switch status.Code(err) {

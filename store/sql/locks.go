@@ -76,7 +76,7 @@ func (s *Store) holding(ctx context.Context, l lock, do func(context.Context) er
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // the transaction on it has ended: its error counts
+	defer func() { _ = conn.Close() }()     // the transaction on it has ended: its error counts
 	stop := context.AfterFunc(wait, cancel) // the transaction outlives the wait, its beginning must not
 	tx, err := conn.BeginTx(hold, nil)
 	if stop(); err != nil {

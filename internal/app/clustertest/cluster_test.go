@@ -19,8 +19,7 @@ import (
 	"groundwork/store/qdrant/qdranttest"
 )
 
-// cluster is one server and some workers on stores of their own. The server
-// works no jobs.
+// cluster is one server and some workers on stores of their own.
 type cluster struct {
 	t      *testing.T
 	pg     *pgtest.Server
@@ -44,6 +43,21 @@ func start(t *testing.T, workers int, s settings) *cluster {
 // startWith starts everything but the model server, and waits until all say that they are ready.
 func startWith(t *testing.T, workers int, s settings) *cluster {
 	t.Helper()
+	c := prepare(t, s)
+	c.serve = newProcess(t, c.settings("serve", false))
+	for i := range workers {
+		c.workers = append(c.workers, newProcess(t, c.settings(fmt.Sprintf("worker-%d", i+1), true)))
+	}
+	c.client = newClient(t, c.serve)
+	for _, p := range c.all() {
+		c.client.ready(p, time.Minute)
+	}
+	return c
+}
+
+// prepare starts the stores alone.
+func prepare(t *testing.T, s settings) *cluster {
+	t.Helper()
 	c := &cluster{t: t, pg: pgtest.New(t), qdrant: qdranttest.StartOwn(t)}
 	direct, err := url.Parse(c.pg.URL)
 	require.NoError(t, err)
@@ -54,14 +68,6 @@ func startWith(t *testing.T, workers int, s settings) *cluster {
 	s.SQL, s.Qdrant = "postgres://postgres@"+c.pgWay.addr+"/postgres", "http://"+c.qdrantWay.addr
 	s.Files = s3test.Start(t).URL("")
 	c.common = s
-	c.serve = newProcess(t, c.settings("serve", false))
-	for i := range workers {
-		c.workers = append(c.workers, newProcess(t, c.settings(fmt.Sprintf("worker-%d", i+1), true)))
-	}
-	c.client = newClient(t, c.serve)
-	for _, p := range c.all() {
-		c.client.ready(p, 30*time.Second)
-	}
 	return c
 }
 
@@ -108,11 +114,11 @@ func (c *cluster) settled(acknowledged map[string]string, limit time.Duration) {
 	c.verified(len(acknowledged))
 }
 
-// readied counts how often workers logged that a document's first version became ready.
+// readied counts how often the processes logged that a document's first version became ready.
 func (c *cluster) readied() map[string]int {
 	times := map[string]int{}
-	for _, w := range c.workers {
-		for line := range strings.Lines(w.log()) {
+	for _, p := range c.all() {
+		for line := range strings.Lines(p.log()) {
 			if _, rest, is := strings.Cut(line, `msg="document ready" document=`); is && strings.Contains(rest, "version=1\n") {
 				times[strings.Fields(rest)[0]]++
 			}

@@ -38,8 +38,8 @@ func TestWorkersKilledAtRandom(t *testing.T) {
 	for kill := range kills {
 		// Spread over taking in and working: halfway through, half of the kills are done.
 		require.Eventually(t, func() bool {
-			return known.Load()+int64(c.client.count("ready")) >= int64(2*documents*kill/kills)
-		}, 10*time.Minute, 100*time.Millisecond)
+			return t.Failed() || known.Load()+int64(c.client.count("ready")) >= int64(2*documents*kill/kills)
+		}, 10*time.Minute, 200*time.Millisecond)
 		<-time.After(time.Duration(rand.IntN(900)) * time.Millisecond)
 		w := c.workers[rand.IntN(len(c.workers))]
 		if c.client.count("waiting") > 0 {

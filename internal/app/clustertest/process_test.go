@@ -30,6 +30,7 @@ type settings struct {
 	Dir, Model              string
 	SQL, Qdrant, Files      string        // addresses
 	Batch                   int           // chunks in one embedding job
+	Works                   int           // jobs that the server works at once; 0: only the workers work
 	JobTimeout, RescueAfter time.Duration // 0: as shipped
 }
 
@@ -44,7 +45,7 @@ func (s settings) config() (configs.Config, error) {
 		cfg.Ingest.JobTimeout, cfg.Ingest.RescueAfter = s.JobTimeout, s.RescueAfter
 	}
 	if !s.Worker {
-		cfg.Ingest.Workers = 0 // only the workers work
+		cfg.Ingest.Workers = s.Works
 	}
 	cfg.Answer.Abstain = "off" // the scripted embedder's cosines mean nothing
 	cfg.LLM.Chat.BaseURL, cfg.LLM.Chat.Model = s.Model, "test-chat"

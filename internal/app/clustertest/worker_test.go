@@ -3,6 +3,7 @@ package clustertest_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,7 @@ func TestWorkerDrains(t *testing.T) {
 	t.Parallel()
 	model := llmtest.Start(t, llmtest.Options{})
 	c := startWith(t, 1, settings{Batch: 4, Model: model.BaseURL()})
+	done := 0
 	for name, takes := range map[string]time.Duration{"short": time.Second, "long": time.Minute} {
 		model.Inject(llmtest.Fault{Kind: llmtest.Slow, Path: "/v1/embeddings", Delay: takes})
 		calls := len(model.Requests("/v1/embeddings"))
@@ -74,13 +76,28 @@ func TestWorkerDrains(t *testing.T) {
 		model.Heal()
 		began = time.Now()
 		w.start()
-		require.Eventually(t, func() bool { return c.client.count("waiting") == 0 }, time.Minute, 50*time.Millisecond)
+		done++
+		require.Eventually(t, func() bool { return c.client.count("ready") == done }, time.Minute, 50*time.Millisecond)
 		t.Logf("%s job: the worker ended in %s, the document was ready %s after the next started", name, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
 		if name == "short" {
 			require.Len(t, model.Requests("/v1/embeddings"), calls, "the job had finished: nothing is embedded again")
 		}
 	}
-	documents := c.client.documents("ready")
-	require.Len(t, documents, 2)
-	c.verified(2)
+	c.verified(done)
+}
+
+// TestWorkBeginsWhenTheDatabaseIsBack: a server whose database is away at the
+// moment when it would begin to work jobs begins when it is back.
+func TestWorkBeginsWhenTheDatabaseIsBack(t *testing.T) {
+	t.Parallel()
+	model := llmtest.Start(t, llmtest.Options{})
+	c := prepare(t, settings{Batch: 4, Model: model.BaseURL(), Works: 2})
+	model.Inject(llmtest.Fault{Kind: llmtest.Slow, Path: "/v1/chat/completions", Delay: 2 * time.Second, Times: 1}) // jobs wait for the chat model to be measured
+	c.serve = newProcess(t, c.settings("serve", false))
+	c.client = newClient(t, c.serve)
+	c.pgWay.refuse()
+	require.Eventually(t, func() bool { return strings.Contains(c.serve.log(), "documents wait for the database") }, time.Minute, 20*time.Millisecond)
+	c.pgWay.listen()
+	id := c.uploadUntilTaken("rule.md", rule(0))
+	c.settled(map[string]string{"rule.md": id}, time.Minute)
 }
