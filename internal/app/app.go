@@ -77,6 +77,22 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	return a, nil
 }
 
+// startWait is how long a start waits for a database or an index that is away.
+// Then the process ends, and what supervises it starts it again.
+const startWait = time.Minute
+
+// await opens something, again and again while it is away.
+func await[T any](ctx context.Context, log *slog.Logger, open func() (T, error)) (T, error) {
+	again := pause(500*time.Millisecond, 2*time.Second)
+	for end := time.Now().Add(startWait); ; {
+		opened, err := open()
+		if rag.CodeOf(err) != rag.CodeUnavailable || time.Now().After(end) || !again(ctx) {
+			return opened, err
+		}
+		log.Warn("the start waits for a service that is away", "error", err)
+	}
+}
+
 // jobGrace is how long jobs may finish when the server stops.
 const jobGrace = 3 * time.Second
 
@@ -93,7 +109,9 @@ func (a *App) openDir(context.Context) error {
 }
 
 func (a *App) openLibrary(ctx context.Context) error {
-	library, err := openLibrary(ctx, a.cfg, a.opts.Log, a.queueMiddleware()...)
+	library, err := await(ctx, a.opts.Log, func() (*sql.Store, error) {
+		return openLibrary(ctx, a.cfg, a.opts.Log, a.queueMiddleware()...)
+	})
 	if err != nil {
 		return err
 	}
@@ -165,7 +183,9 @@ func pause(least, most time.Duration) func(context.Context) bool {
 }
 
 func (a *App) openIndex(ctx context.Context) error {
-	index, err := openIndex(ctx, a.cfg, a.library, a.models.vectors(a.cfg), indexOptions{log: a.opts.Log})
+	index, err := await(ctx, a.opts.Log, func() (index, error) {
+		return openIndex(ctx, a.cfg, a.library, a.models.vectors(a.cfg), indexOptions{log: a.opts.Log})
+	})
 	if err != nil {
 		return err
 	}

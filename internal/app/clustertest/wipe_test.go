@@ -1,6 +1,7 @@
 package clustertest_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/internal/app"
+	"groundwork/llm/llmtest"
 )
 
 // TestWipedQdrantIsRebuiltByOneCommand: Qdrant loses everything while documents
@@ -15,12 +17,14 @@ import (
 // half indexed included.
 func TestWipedQdrantIsRebuiltByOneCommand(t *testing.T) {
 	t.Parallel()
-	c := start(t, 2, settings{Batch: 1, JobTimeout: scale(30*time.Second, 0), RescueAfter: scale(90*time.Second, 0)})
+	model := llmtest.Start(t, llmtest.Options{})
+	c := startWith(t, 2, settings{Batch: 1, Model: model.BaseURL(), JobTimeout: scale(30*time.Second, 0), RescueAfter: scale(90*time.Second, 0)})
 	tr := c.traffic(scale(300*time.Millisecond, 100*time.Millisecond))
 	tr.begin()
-	require.Eventually(t, func() bool { return len(c.client.documents("embedding")) > 0 }, time.Minute, 20*time.Millisecond)
+	half := c.halfIndexed(model)
 	c.qdrant.Wipe()
 	c.qdrant.Restart()
+	model.Heal()
 	lost := time.Now()
 	require.Eventually(t, func() bool {
 		r := tr.ask(0)
@@ -38,6 +42,31 @@ func TestWipedQdrantIsRebuiltByOneCommand(t *testing.T) {
 	require.Eventually(t, tr.answered, time.Minute, 100*time.Millisecond)
 	t.Logf("a question is answered %s after the command", time.Since(began).Round(time.Millisecond))
 	tr.end()
-	c.settled(tr.taken(), scale(3*time.Minute, 20*time.Minute))
+	acknowledged := tr.taken()
+	acknowledged["half.md"] = half
+	c.settled(acknowledged, scale(3*time.Minute, 20*time.Minute))
 	require.True(t, tr.answered())
+}
+
+// halfIndexed uploads a long document, and returns when a part of it is indexed
+// and the embedding of the rest takes a while.
+func (c *cluster) halfIndexed(model *llmtest.Server) (id string) {
+	c.t.Helper()
+	var done int
+	model.Inject(llmtest.Fault{Kind: llmtest.Slow, Path: "/v1/embeddings", Delay: time.Second})
+	id = c.uploadUntilTaken("half.md", rule(9))
+	require.Eventually(c.t, func() bool {
+		var d struct {
+			Chunks int
+			Done   int `json:"chunks_done"`
+		}
+		r := c.client.do(http.MethodGet, "/v1/documents/"+id+"?store=h", "", http.NoBody)
+		if json.Unmarshal(r.body, &d) != nil {
+			return false
+		}
+		done = d.Done
+		return d.Done > 0 && d.Done < d.Chunks
+	}, time.Minute, 10*time.Millisecond)
+	c.t.Logf("%d chunks of one document are indexed", done)
+	return id
 }

@@ -86,6 +86,24 @@ func TestWorkerDrains(t *testing.T) {
 	c.verified(done)
 }
 
+// TestAStartWaits: a process that is started while a service is away waits for
+// it, so that it works seconds after the service does.
+func TestAStartWaits(t *testing.T) {
+	t.Parallel()
+	c := prepare(t, settings{Batch: 4, Model: llmtest.Start(t, llmtest.Options{}).BaseURL()})
+	for name, way := range map[string]*proxy{"database": c.pgWay, "index": c.qdrantWay} {
+		way.refuse()
+		back := time.AfterFunc(3*time.Second, way.listen)
+		began := time.Now()
+		p := newProcess(t, c.settings(name, true))
+		back.Stop()
+		require.Greater(t, time.Since(began), 3*time.Second, "it listens when it can work")
+		t.Logf("works %s after the %s is back", (time.Since(began) - 3*time.Second).Round(time.Millisecond), name)
+		require.Contains(t, p.log(), "the start waits for a service that is away")
+		require.Zero(t, p.stop())
+	}
+}
+
 // TestWorkBeginsWhenTheDatabaseIsBack: a server whose database is away at the
 // moment when it would begin to work jobs begins when it is back.
 func TestWorkBeginsWhenTheDatabaseIsBack(t *testing.T) {
