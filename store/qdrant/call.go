@@ -58,7 +58,27 @@ func call[T any](ctx context.Context, x *Index, limit time.Duration, f func(cont
 		}
 		return out, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(tries))
+	if status.Code(err) == codes.InvalidArgument && x.unfinished(ctx) {
+		return out, unavailable(err, "The search index (Qdrant) is being made; try again in a moment.", retryAfter)
+	}
 	return out, explain(err)
+}
+
+// unfinished tells that another process has made the collection and not yet all
+// of its payload indexes: until then strict mode refuses every filter.
+func (x *Index) unfinished(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, x.opts.SearchTimeout)
+	defer cancel()
+	info, err := x.client.GetCollectionInfo(ctx, x.collection)
+	if err != nil {
+		return false // the error that is explained is the one that counts
+	}
+	for field := range fieldIndexes() {
+		if info.GetPayloadSchema()[field] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // outage tells that Qdrant as a whole does not do its work.
