@@ -10,9 +10,7 @@ import (
 
 	"groundwork/configs"
 	"groundwork/internal/app"
-	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
-	"groundwork/store/qdrant/qdranttest"
 )
 
 // filled is the configuration of a data directory that a server took three documents into.
@@ -113,39 +111,4 @@ func TestReindexMakesEveryDocumentAnew(t *testing.T) {
 	s.checkCitations(a)
 	require.NoError(t, s.stop())
 	require.Empty(t, kinds(t, cfg))
-}
-
-func TestMigrateThereAndBack(t *testing.T) {
-	t.Parallel()
-	database, engine := pgtest.URL(t), qdranttest.StartOwn(t)
-	from := filled(t)
-	cluster := from
-	cluster.Server.DataDir = t.TempDir()
-	cluster.Store.SQL, cluster.Store.Index = configs.Secret(database), "qdrant"
-	cluster.Store.Qdrant.URL = engine.URL
-	back := from
-	back.Server.DataDir = t.TempDir()
-
-	move(t, from, cluster)
-	move(t, from, cluster) // as after one that broke off at the end
-	require.Empty(t, kinds(t, cluster))
-	move(t, cluster, back)
-	require.Empty(t, kinds(t, back))
-
-	s := start(t, back)
-	a := s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 30 get?")
-	require.NotEmpty(t, a.Groundwork.Citations)
-	s.checkCitations(a)
-}
-
-func move(t *testing.T, from, to configs.Config) {
-	t.Helper()
-	o, end := operator(t, from)
-	defer end()
-	m, err := o.Migrate(t.Context(), to, func(string, int) {})
-	require.NoError(t, err)
-	require.Equal(t, 3, m.Originals)
-	require.Positive(t, m.Queries)
-	require.Equal(t, m.Queries, min(m.Entries, 100))
-	require.InDelta(t, 1, m.Overlap, 0.01)
 }
