@@ -104,11 +104,12 @@ func cutOff(err error) bool {
 	}
 }
 
-// transient tells an error that a second try soon may not give. A try that took
-// all its time is not worth another one.
+// transient tells an error that a second try soon may not give: a call that was
+// cancelled, though not by us, lost its connection. A try that took all its time
+// is not worth another one.
 func transient(err error) bool {
 	switch status.Code(err) {
-	case codes.Unavailable, codes.Aborted:
+	case codes.Unavailable, codes.Aborted, codes.Canceled:
 		return true
 	default:
 		return cutOff(err)
@@ -130,7 +131,7 @@ func explain(err error) error {
 		return unavailable(err, "The search index (Qdrant) does not answer; try again in a moment.", retryAfter)
 	}
 	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.ResourceExhausted:
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Aborted, codes.Canceled, codes.ResourceExhausted:
 		return unavailable(err, "The search index (Qdrant) does not answer; try again in a moment.", retryAfter)
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return unavailable(err, "The search index (Qdrant) refuses the API key; correct it in the configuration and start again.", patience)
