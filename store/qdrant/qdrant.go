@@ -54,6 +54,8 @@ type Options struct {
 	Timeout       time.Duration // of one call that writes or lists; 0 means 10 s
 	SearchTimeout time.Duration // of one call that searches; 0 means 3 s
 	Log           *slog.Logger  // nil: slog.Default()
+
+	dial []grpc.DialOption // more ones, for tests
 }
 
 func (o Options) withDefaults() Options {
@@ -127,14 +129,14 @@ func connect(o Options) (*qc.Client, error) {
 		Host: u.Hostname(), Port: port, APIKey: o.APIKey, UseTLS: u.Scheme == "https", TLSConfig: o.TLS,
 		PoolSize:               1,    // with several, one may still wait to connect when another is back
 		SkipCompatibilityCheck: true, // prepare looks at the version
-		GrpcOptions: []grpc.DialOption{
+		GrpcOptions: append([]grpc.DialOption{
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxAnswer)),
 			// Short, so that the index is back within seconds after Qdrant is.
 			grpc.WithConnectParams(grpc.ConnectParams{
 				Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
 				MinConnectTimeout: 2 * time.Second,
 			}),
-		},
+		}, o.dial...),
 	})
 }
 
