@@ -24,19 +24,21 @@ type dialect struct {
 	// nobody else may do anything with it: this transaction deletes it
 	deleteRow string
 	samePath  string // compares documents.path with an argument, by an index
+	part      string // of a counter that is kept in parts: which one this connection adds to
 	// a transaction that sees one moment
 	snapshot *sql.TxOptions
 	// deadlines of one call; 0: those of the caller only
 	reading, writing, removing time.Duration
 }
 
-var sqlite = &dialect{name: "sqlite", goose: goose.DialectSQLite3, samePath: "path = ?"}
+var sqlite = &dialect{name: "sqlite", goose: goose.DialectSQLite3, samePath: "path = ?", part: "0"}
 
 // postgres has a reading deadline of timeout.
 func postgres(timeout time.Duration) *dialect {
 	return &dialect{name: "postgres", goose: goose.DialectPostgres, numbered: true,
 		lockRow: " FOR NO KEY UPDATE", keepRow: " FOR KEY SHARE", deleteRow: " FOR UPDATE",
 		snapshot: &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, samePath: "path_key(path) = path_key(?)",
+		part:    "pg_backend_pid() % 8",
 		reading: timeout, writing: 6 * timeout, removing: 60 * timeout}
 }
 

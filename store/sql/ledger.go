@@ -44,7 +44,7 @@ func (l *Ledger) Publish(ctx context.Context, scope rag.Scope, documentID string
 		if err != nil {
 			return err
 		}
-		return turn(ctx, tx, scope, chunks-old.chunks)
+		return addChunks(ctx, tx, scope, chunks-old.chunks)
 	})
 	return searchable, err
 }
@@ -71,18 +71,21 @@ func (l *Ledger) Forget(ctx context.Context, scope rag.Scope, documentID string)
 		if err != nil {
 			return err
 		}
-		return turn(ctx, tx, scope, -old.chunks)
+		return addChunks(ctx, tx, scope, -old.chunks)
 	})
 }
 
-// forgetStore keeps the store's row: its generation must go on rising.
+// forgetStore keeps the store's row, which changes of the store are locked by.
 func forgetStore(ctx context.Context, tx *txn, scope rag.Scope) error {
 	for _, table := range []string{"ledger_terms", "ledger_documents"} {
 		if err := tx.exec(ctx, "DELETE FROM "+table+" WHERE tenant = ? AND store_id = ?", scope.Tenant, scope.Store); err != nil {
 			return err
 		}
 	}
-	return tx.exec(ctx, "UPDATE ledger_stores SET chunks = 0, generation = generation + 1 WHERE tenant = ? AND store_id = ?", scope.Tenant, scope.Store)
+	if err := tx.exec(ctx, "UPDATE ledger_stores SET chunks = 0 WHERE tenant = ? AND store_id = ?", scope.Tenant, scope.Store); err != nil {
+		return err
+	}
+	return turn(ctx, tx)
 }
 
 // Searchable gives the searchable version of each of the documents that has one.
@@ -128,7 +131,7 @@ func (l *Ledger) Frequencies(ctx context.Context, scope rag.Scope, terms []uint3
 				}
 				return struct{}{}, err
 			}, `SELECT COALESCE((SELECT chunks FROM ledger_stores WHERE tenant = ? AND store_id = ?), 0),
-				(SELECT CAST(COALESCE(SUM(generation), 0) AS BIGINT) FROM ledger_stores), t.term, t.chunks
+				(SELECT CAST(COALESCE(SUM(generation), 0) AS BIGINT) FROM ledger_turns), t.term, t.chunks
 				FROM (SELECT 1 AS one) AS o LEFT JOIN ledger_terms t ON t.tenant = ? AND t.store_id = ? AND t.term IN `+in,
 				append([]any{scope.Tenant, scope.Store, scope.Tenant, scope.Store}, args...)...)
 			if err != nil {

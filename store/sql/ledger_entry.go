@@ -38,7 +38,7 @@ func openLedger(ctx context.Context, tx *txn, scope rag.Scope) error {
 	if err != nil || found {
 		return err
 	}
-	err = tx.exec(ctx, "INSERT INTO ledger_stores (tenant, store_id, chunks, generation) VALUES (?, ?, 0, 0) ON CONFLICT (tenant, store_id) DO NOTHING",
+	err = tx.exec(ctx, "INSERT INTO ledger_stores (tenant, store_id, chunks) VALUES (?, ?, 0) ON CONFLICT (tenant, store_id) DO NOTHING",
 		scope.Tenant, scope.Store)
 	if err != nil {
 		return err
@@ -47,10 +47,18 @@ func openLedger(ctx context.Context, tx *txn, scope rag.Scope) error {
 	return err
 }
 
-// turn ends a change: it moves the number of chunks and the generation.
-func turn(ctx context.Context, tx *txn, scope rag.Scope, chunks int) error {
-	return tx.exec(ctx, "UPDATE ledger_stores SET chunks = chunks + ?, generation = generation + 1 WHERE tenant = ? AND store_id = ?",
-		chunks, scope.Tenant, scope.Store)
+// addChunks ends a change that moves the number of the store's chunks.
+func addChunks(ctx context.Context, tx *txn, scope rag.Scope, chunks int) error {
+	err := tx.exec(ctx, "UPDATE ledger_stores SET chunks = chunks + ? WHERE tenant = ? AND store_id = ?", chunks, scope.Tenant, scope.Store)
+	if err != nil {
+		return err
+	}
+	return turn(ctx, tx)
+}
+
+// turn moves the ledger's generation. It is the last lock that a change takes, and held for as long as the commit takes.
+func turn(ctx context.Context, tx *txn) error {
+	return tx.exec(ctx, "INSERT INTO ledger_turns AS t (part, generation) VALUES ("+tx.d.part+", 1) ON CONFLICT (part) DO UPDATE SET generation = t.generation + 1")
 }
 
 func findEntry(ctx context.Context, tx *txn, scope rag.Scope, documentID string) (e entry, err error) {

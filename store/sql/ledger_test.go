@@ -58,13 +58,19 @@ func BenchmarkLedger(b *testing.B) {
 			for i := range terms {
 				terms[i] = r.Uint32() % 200_000
 			}
-			b.Run("terms", func(b *testing.B) {
+			readTerms := func(b *testing.B) {
 				for b.Loop() {
 					if _, _, _, err := ledger.Frequencies(b.Context(), scope, terms); err != nil {
 						b.Fatal(err)
 					}
 				}
-			})
+			}
+			b.Run("terms", readTerms)
+			for i := range 1000 {
+				_, err := ledger.Publish(b.Context(), rag.Scope{Tenant: fmt.Sprint("tenant-", i), Store: "vs_1"}, "doc", 1, 1, map[uint32]int{1: 1})
+				require.NoError(b, err)
+			}
+			b.Run("terms, a thousand stores more", readTerms)
 			b.Run("versions", func(b *testing.B) {
 				for b.Loop() {
 					if found, err := ledger.Searchable(b.Context(), scope, ids); err != nil || len(found) != 100 {
