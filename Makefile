@@ -2,6 +2,7 @@
 # make demo       install models, start, take documents in, ask, serve   (DOCS=folder Q="question" MODEL=small EXIT=1)
 # make test       install what tests need and run them all
 # make bench      benchmarks, as ratios against a bound measured in the same run
+# make bench-index  both indexes against each other: quality on real sets, latency, a tenant among a thousand (an hour)
 # make load       answers a second over 10,000 chunks with a scripted model server, and under ten times that load
 # make soak       the same processes under faults for an hour: workers killed, PostgreSQL and Qdrant stopped, paused, slowed, wiped
 # make build      bin/groundwork
@@ -19,7 +20,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench load soak fuzz clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak fuzz clean
 
 all: fmt lint test
 
@@ -104,6 +105,11 @@ $(LINT):
 
 bench:
 	@go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./store/local ./rag ./internal/app
+
+bench-index: test-setup
+	@go test -run '^$$' -bench AgainstEmbedded -benchtime 200x -timeout 60m ./store/qdrant
+	@go test -run '^$$' -bench RetrievalSets -benchtime 1x -timeout 60m ./internal/app/indextest
+	@go test -run '^$$' -bench Tenants -benchtime 500x -v -timeout 3h ./internal/app/indextest
 
 load:
 	@go test -run '^$$' -bench AnswersPerSecond -benchtime 1x -v -timeout 30m ./internal/app/loadtest

@@ -1,0 +1,36 @@
+// Package indextest_test holds the two indexes to each other and to themselves
+// at scale: the same quality on real retrieval sets, and a tenant among many
+// against one that is alone. `make bench-index` prints the figures.
+package indextest_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"groundwork/internal/app"
+	"groundwork/internal/pgtest"
+	"groundwork/store/qdrant/qdranttest"
+)
+
+// TestMain lets the test binary be a server, and ends what tests share.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
+		os.Exit(app.RunParseChild())
+	}
+	if raw := os.Getenv(serveEnv); raw != "" {
+		if err := serve(raw); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	code := m.Run()
+	for _, stop := range []func() error{qdranttest.StopShared, pgtest.Stop} {
+		if err := stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
