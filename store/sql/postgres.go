@@ -81,7 +81,7 @@ func (s *Store) connections(config *pgx.ConnConfig, settings string, n int) *poo
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	db.SetConnMaxIdleTime(time.Minute)
-	return &pool{db, s.d}
+	return &pool{DB: db, d: s.d}
 }
 
 // migrateAlone migrates while no other process does.

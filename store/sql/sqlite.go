@@ -22,7 +22,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	}
 	open := func(more ...string) (*pool, error) {
 		db, err := sql.Open("sqlite", dsn(s.opt.Path, more...))
-		return &pool{db, s.d}, err
+		return &pool{DB: db, d: s.d}, err
 	}
 	var err error
 	if s.writer, err = open("_txlock", "immediate"); err != nil {
@@ -35,6 +35,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if s.reader, err = open("_query_only", "1"); err != nil {
 		return err
 	}
+	s.reader.kept = &prepared{known: map[string]*sql.Stmt{}}
 	readers := cmp.Or(s.opt.Readers, 4)
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)

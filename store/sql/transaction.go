@@ -18,15 +18,31 @@ type querier interface {
 // pool is a set of connections.
 type pool struct {
 	*sql.DB
-	d *dialect
+	d    *dialect
+	kept *prepared // nil: the driver compiles, and keeps what it will
 }
 
 func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return p.DB.QueryContext(ctx, p.d.bind(query), p.d.clean(args)...)
+	if p.kept == nil {
+		return p.DB.QueryContext(ctx, p.d.bind(query), p.d.clean(args)...)
+	}
+	stmt, err := p.kept.get(ctx, p.DB, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return p.DB.QueryContext(ctx, query, args...)
+	}
+	return stmt.QueryContext(ctx, args...)
 }
 
 func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return p.DB.QueryRowContext(ctx, p.d.bind(query), p.d.clean(args)...)
+	if p.kept != nil {
+		if stmt, err := p.kept.get(ctx, p.DB, query); err == nil && stmt != nil {
+			return stmt.QueryRowContext(ctx, args...)
+		}
+	}
+	return p.DB.QueryRowContext(ctx, p.d.bind(query), p.d.clean(args)...) // has the error too, if there is one
 }
 
 // txn is a transaction.
