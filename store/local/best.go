@@ -11,11 +11,16 @@ import (
 // best keeps the k best of the hits it is given.
 type best struct {
 	k    int
-	hits worstFirst
+	hits worstFirst // a heap once there are k
 }
 
+// better orders by score, then by id. Ids are looked at for ties only: reading
+// them costs more than all the rest.
 func better(a, b rag.Hit) int {
-	return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ChunkID, b.ChunkID))
+	if c := cmp.Compare(b.Score, a.Score); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.ChunkID, b.ChunkID)
 }
 
 // floor is the score that a hit must reach to get in; ok is false while any does.
@@ -29,10 +34,12 @@ func (b *best) floor() (score float64, ok bool) {
 func (b *best) offer(h rag.Hit) {
 	switch {
 	case len(b.hits) < b.k:
-		heap.Push(&b.hits, h)
+		if b.hits = append(b.hits, h); len(b.hits) == b.k {
+			heap.Init(b.hits)
+		}
 	case better(h, b.hits[0]) < 0:
 		b.hits[0] = h
-		heap.Fix(&b.hits, 0)
+		heap.Fix(b.hits, 0)
 	}
 }
 
@@ -47,13 +54,10 @@ type worstFirst []rag.Hit
 func (h worstFirst) Len() int           { return len(h) }
 func (h worstFirst) Less(i, j int) bool { return better(h[i], h[j]) > 0 }
 func (h worstFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *worstFirst) Push(a any)        { *h = append(*h, a.(rag.Hit)) }
-func (h *worstFirst) Pop() any {
-	last := len(*h) - 1
-	a := (*h)[last]
-	*h = (*h)[:last]
-	return a
-}
+
+// Push and Pop complete heap.Interface: the heap neither grows nor shrinks.
+func (h worstFirst) Push(any) {}
+func (h worstFirst) Pop() any { return nil }
 
 // lowest is a min-heap of at most k numbers: its root is the k-th largest seen.
 type lowest struct {

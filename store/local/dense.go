@@ -58,10 +58,10 @@ func (s *store) candidates(ctx context.Context, q query, k int) ([]candidate, er
 	}
 	var (
 		dots  [blockRows]int32
-		out   []candidate
 		lower = lowest{k: k, a: make([]float64, 0, k)}
 		floor = math.Inf(-1)
 		limit = 8*k + blockRows // of out, before it is pruned
+		out   = make([]candidate, 0, min(limit+blockRows, len(s.rows)))
 		// The error is residual*a + b.
 		a = q.norm + q.loss
 		b = q.loss*maxNorm + slack
@@ -96,7 +96,7 @@ func (s *store) candidates(ctx context.Context, q query, k int) ([]candidate, er
 
 // rescore scores candidates exactly, in batches, best bounds first.
 func (x *Index) rescore(ctx context.Context, s *store, q query, candidates []candidate, k int) ([]rag.Hit, error) {
-	top := best{k: k}
+	top := best{k: k, hits: make(worstFirst, 0, min(k, len(candidates)))}
 	for batch := range slices.Chunk(candidates, rescoreBatch) {
 		if floor, ok := top.floor(); ok && batch[0].upper < floor {
 			break

@@ -46,6 +46,7 @@ func (x *Index) loadStores(ctx context.Context) (map[int64]*store, error) {
 func (x *Index) reload(ctx context.Context, st *store) {
 	st.clear()
 	x.cache.dropStore(st.id)
+	st.refill()
 	x.exact.Purge()
 	err := loadRows(ctx, x.write, map[int64]*store{st.id: st},
 		fmt.Sprintf(`SELECT id, store, chunk, length, code FROM chunk WHERE store = %d ORDER BY id`, st.id))

@@ -24,6 +24,7 @@ type store struct {
 
 	preparing sync.Mutex
 	lists     *sql.Stmt // reads a posting list; nil until it is needed
+	filled    bool      // all posting lists were read, or are too many
 
 	mu     sync.RWMutex
 	broken error // set when memory may differ from the file and could not be read again

@@ -44,6 +44,7 @@ type termCache struct {
 	used   int
 	recent *list.List // of *termList, latest first
 	lists  map[int64]map[string]*list.Element
+	whole  map[int64]bool // stores of which every list is here: a term without one is in no row
 }
 
 type termList struct {
@@ -54,7 +55,7 @@ type termList struct {
 }
 
 func newTermCache(limit int) *termCache {
-	return &termCache{limit: limit, recent: list.New(), lists: map[int64]map[string]*list.Element{}}
+	return &termCache{limit: limit, recent: list.New(), lists: map[int64]map[string]*list.Element{}, whole: map[int64]bool{}}
 }
 
 func (c *termCache) get(store int64, term string) ([]posting, bool) {
@@ -62,7 +63,7 @@ func (c *termCache) get(store int64, term string) ([]posting, bool) {
 	defer c.mu.Unlock()
 	e, ok := c.lists[store][term]
 	if !ok {
-		return nil, false
+		return nil, c.whole[store]
 	}
 	c.recent.MoveToFront(e)
 	return e.Value.(*termList).postings, true
@@ -71,25 +72,47 @@ func (c *termCache) get(store int64, term string) ([]posting, bool) {
 func (c *termCache) put(store int64, term string, postings []posting) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.lists[store] == nil {
-		c.lists[store] = map[string]*list.Element{}
-	}
 	if _, ok := c.lists[store][term]; ok {
 		return // another search was faster
 	}
-	l := &termList{store: store, term: term, postings: postings}
-	c.lists[store][term] = c.recent.PushFront(l)
+	c.enter(&termList{store: store, term: term, postings: postings})
+}
+
+// putAll enters every list of a store.
+func (c *termCache) putAll(store int64, lists map[string][]posting) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.whole[store] = true // until one of them has to go
+	for term, postings := range lists {
+		if _, ok := c.lists[store][term]; !ok {
+			c.enter(&termList{store: store, term: term, postings: postings})
+		}
+	}
+}
+
+func (c *termCache) enter(l *termList) {
+	if c.lists[l.store] == nil {
+		c.lists[l.store] = map[string]*list.Element{}
+	}
+	c.lists[l.store][l.term] = c.recent.PushFront(l)
 	c.resize(l)
+}
+
+// listSize is about what a list costs, in bytes.
+func listSize(term string, postings []posting) int {
+	const posting, overhead = 4, 256 // the latter for list and map entries
+	return overhead + len(term) + posting*cap(postings)
 }
 
 // resize accounts for l and makes room.
 func (c *termCache) resize(l *termList) {
-	const posting, overhead = 4, 256 // bytes; the latter for list and map entries, about
 	c.used -= l.size
-	l.size = overhead + len(l.term) + posting*cap(l.postings)
+	l.size = listSize(l.term, l.postings)
 	c.used += l.size
 	for c.used > c.limit && c.recent.Len() > 0 {
-		c.drop(c.recent.Back())
+		oldest := c.recent.Back()
+		delete(c.whole, oldest.Value.(*termList).store)
+		c.drop(oldest)
 	}
 }
 
@@ -106,6 +129,7 @@ func (c *termCache) drop(e *list.Element) {
 func (c *termCache) dropStore(store int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	delete(c.whole, store)
 	for _, e := range c.lists[store] {
 		c.drop(e)
 	}
@@ -115,20 +139,22 @@ func (c *termCache) dropStore(store int64) {
 func (c *termCache) addRow(store int64, ordinal int, joined string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kept := c.lists[store]
-	if len(kept) == 0 {
+	if len(c.lists[store]) == 0 && !c.whole[store] {
 		return
 	}
 	for term := range strings.SplitSeq(joined, " ") {
-		if e, ok := kept[term]; ok {
+		if e, ok := c.lists[store][term]; ok {
 			l := e.Value.(*termList)
 			l.postings = count(l.postings, ordinal)
 			c.resize(l)
+		} else if c.whole[store] && term != "" {
+			c.enter(&termList{store: store, term: strings.Clone(term), postings: count(nil, ordinal)})
 		}
 	}
 }
 
-// removeRows takes rows that are no longer live out of the lists.
+// removeRows takes rows that are no longer live out of the lists. Of a store
+// that is here as a whole, terms that no row has any more go too.
 func (c *termCache) removeRows(s *store) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -140,13 +166,21 @@ func (c *termCache) removeRows(s *store) {
 				kept = append(kept, p)
 			}
 		}
-		l.postings = kept
+		if l.postings = kept; len(kept) == 0 && c.whole[s.id] {
+			c.drop(e)
+		}
 	}
 }
 
 // postings gives the rows that hold the encoded term, in order. The caller
 // holds the store's lock for reading.
 func (x *Index) postings(ctx context.Context, s *store, term string) ([]posting, error) {
+	if out, ok := x.cache.get(s.id, term); ok {
+		return out, nil
+	}
+	if err := x.fill(ctx, s); err != nil {
+		return nil, fmt.Errorf("read all postings: %w", err)
+	}
 	if out, ok := x.cache.get(s.id, term); ok {
 		return out, nil
 	}
@@ -210,7 +244,7 @@ func (s *store) parsePostings(ids string) ([]posting, error) {
 			last, ordinal = id, s.ordinal(id, ordinal+1)
 		}
 		if ordinal < 0 || !s.rows[ordinal].live {
-			return nil, fmt.Errorf("the full text names chunk %d, which is not in the index", id)
+			return nil, notInIndex(id)
 		}
 		out = count(out, ordinal)
 	}

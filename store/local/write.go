@@ -156,5 +156,6 @@ func (x *Index) apply(st *store, c change) {
 	}
 	if st.compact() {
 		x.cache.dropStore(st.id)
+		st.refill()
 	}
 }
