@@ -27,8 +27,8 @@ const (
 func cite(answer, question string, sources []Source, analyze Analyze) (cited []Citation, unsupported [][2]int) {
 	m := matcher{analyze: analyze, question: set(analyze(question)), asked: set(numbers(question))}
 	for _, s := range sources {
-		m.tables = append(m.tables, passageTable(s, analyze))
-		m.units = append(m.units, passageUnits(s, analyze))
+		m.tables = append(m.tables, s.Passage.table(analyze))
+		m.units = append(m.units, s.Passage.units(analyze))
 	}
 	var nearest *Citation
 	for _, part := range sentences(answer) {
@@ -85,24 +85,6 @@ func (m matcher) claim(text string) claim {
 	}
 	c.short = len(c.terms) < 3
 	return c
-}
-
-// unit is a sentence, list item or table row of a passage.
-type unit struct {
-	span     // bytes in Passage.Text
-	terms    map[string]bool
-	numbers  map[string]bool
-	negative bool
-	row      bool // of a table
-}
-
-func passageUnits(s Source, analyze Analyze) []unit {
-	var out []unit
-	for _, sp := range sentences(s.Passage.Text) {
-		text := s.Passage.Text[sp.start:sp.end]
-		out = append(out, unit{span: sp, terms: set(analyze(text)), numbers: set(numbers(text)), negative: negated(text), row: isRow(text)})
-	}
-	return out
 }
 
 // window is a run of units of one source.

@@ -133,6 +133,7 @@ func cut(p Passage, from, to int) Passage {
 	p.Start += utf8.RuneCountInString(p.Text[:from])
 	p.Text = strings.Clone(p.Text[from:to])
 	p.End = p.Start + utf8.RuneCountInString(p.Text)
+	p.found = nil // that was of the whole text
 	return p
 }
 

@@ -22,63 +22,91 @@ type legs struct {
 // ideal BM25, weighted. Both are absolute, so a text leg that matches little
 // (a paraphrase) says little, instead of ranking its noise first as RRF and
 // min-max scaling do. Scores are 0 to 1.
-func fuse(l legs, passages []Passage, denseWeight float64) []Ranked {
-	byID := make(map[string]*Ranked, len(passages))
-	out := make([]Ranked, len(passages))
-	for i, p := range passages {
-		out[i].Passage = p
-		byID[p.ChunkID] = &out[i]
+func fuse(l legs, passages []Passage, denseWeight float64) ranking {
+	scores := scored(l, passages, denseWeight)
+	withNeighbours(scores, passages)
+	slices.SortFunc(scores, func(a, b score) int {
+		if c := cmp.Compare(b.fused, a.fused); c != 0 {
+			return c
+		}
+		return cmp.Compare(passages[a.at].ChunkID, passages[b.at].ChunkID)
+	})
+	return ranking{scores, passages}
+}
+
+// ranking is passages and their scores, best first. Of some two hundred, few are ever looked at.
+type ranking struct {
+	scores   []score
+	passages []Passage
+}
+
+func (r ranking) all(yield func(Ranked) bool) {
+	for _, s := range r.scores {
+		if !yield(Ranked{Passage: r.passages[s.at], Score: s.fused, DenseRank: s.denseRank, Dense: s.dense, TextRank: s.textRank, Text: s.text}) {
+			return
+		}
 	}
+}
+
+// score is what a passage got; passages are large, so these are sorted instead.
+type score struct {
+	at                  int // in the list of passages
+	fused, dense, text  float64
+	denseRank, textRank int // from 1; 0 when the leg did not find it
+}
+
+// scored gives each passage its share of both legs.
+func scored(l legs, passages []Passage, denseWeight float64) []score {
+	byID := make(map[string]int, len(passages))
+	out := make([]score, len(passages))
 	floor := 0.0 // of a chunk that the dense leg did not return: at most the last one's
 	if n := len(l.dense); n > 0 {
 		floor = l.dense[n-1].Score
 	}
-	for i := range out {
-		out[i].Dense = floor
+	for i, p := range passages {
+		out[i] = score{at: i, dense: floor}
+		byID[p.ChunkID] = i
 	}
 	for i, h := range l.dense {
-		if r := byID[h.ChunkID]; r != nil {
-			r.DenseRank, r.Dense = i+1, h.Score
+		if at, ok := byID[h.ChunkID]; ok {
+			out[at].denseRank, out[at].dense = i+1, h.Score
 		}
 	}
 	for i, h := range l.text {
-		if r := byID[h.ChunkID]; r != nil {
-			r.TextRank, r.Text = i+1, h.Score
+		if at, ok := byID[h.ChunkID]; ok {
+			out[at].textRank, out[at].text = i+1, h.Score
 		}
 	}
 	for i := range out {
 		text := 0.0
 		if l.ideal > 0 {
-			text = min(out[i].Text/l.ideal, 1)
+			text = min(out[i].text/l.ideal, 1)
 		}
-		out[i].Score = denseWeight*max(out[i].Dense, 0) + (1-denseWeight)*text
+		out[i].fused = denseWeight*max(out[i].dense, 0) + (1-denseWeight)*text
 	}
-	withNeighbours(out)
-	slices.SortFunc(out, func(a, b Ranked) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Passage.ChunkID, b.Passage.ChunkID))
-	})
 	return out
 }
 
-// withNeighbours adds each chunk's better neighbour's score, as far as it was found.
-func withNeighbours(ranked []Ranked) {
+// withNeighbours adds each chunk's better neighbour's score, as far as it was
+// found. The scores are in the order of the passages.
+func withNeighbours(scores []score, passages []Passage) {
 	type place struct {
 		document string
 		seq      int
 	}
-	at := make(map[place]float64, len(ranked))
+	at := make(map[place]float64, len(scores))
 	lowest := 1.0
-	for _, r := range ranked {
-		at[place{r.Passage.DocumentID, r.Passage.Seq}] = r.Score
-		lowest = min(lowest, r.Score)
+	for i, p := range passages {
+		at[place{p.DocumentID, p.Seq}] = scores[i].fused
+		lowest = min(lowest, scores[i].fused)
 	}
-	for i, r := range ranked {
+	for i, p := range passages {
 		best := lowest
-		for _, seq := range []int{r.Passage.Seq - 1, r.Passage.Seq + 1} {
-			if s, ok := at[place{r.Passage.DocumentID, seq}]; ok {
+		for _, seq := range []int{p.Seq - 1, p.Seq + 1} {
+			if s, ok := at[place{p.DocumentID, seq}]; ok {
 				best = max(best, s)
 			}
 		}
-		ranked[i].Score = (r.Score + neighbourShare*best) / (1 + neighbourShare)
+		scores[i].fused = (scores[i].fused + neighbourShare*best) / (1 + neighbourShare)
 	}
 }

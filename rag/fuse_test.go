@@ -17,7 +17,7 @@ func chunks(ids ...string) []Passage {
 
 func fused(l legs, passages []Passage) (order []string, byID map[string]Ranked) {
 	byID = map[string]Ranked{}
-	for _, r := range fuse(l, passages, 0.7) {
+	for r := range fuse(l, passages, 0.7).all {
 		order = append(order, r.Passage.ChunkID)
 		byID[r.Passage.ChunkID] = r
 	}
@@ -63,5 +63,5 @@ func TestFusionIsDeterministic(t *testing.T) {
 		order, _ := fused(l, passages)
 		require.Equal(t, []string{"a0", "b0"}, order, "ties go by id")
 	}
-	require.Empty(t, fuse(legs{}, nil, 0.7))
+	require.Empty(t, fuse(legs{}, nil, 0.7).scores)
 }

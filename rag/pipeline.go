@@ -86,7 +86,7 @@ func (p *Pipeline) Search(ctx context.Context, scope Scope, query string, k int)
 }
 
 // retrieve embeds the query, asks both legs side by side and fuses them.
-func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watch *stopwatch) ([]Ranked, error) {
+func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watch *stopwatch) (ranking, error) {
 	var l legs
 	err := together(
 		func() error {
@@ -110,11 +110,11 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 			return err
 		})
 	if err != nil {
-		return nil, err
+		return ranking{}, err
 	}
 	passages, err := p.Passages.Passages(ctx, scope, ids(l.dense, l.text))
 	if err != nil {
-		return nil, err
+		return ranking{}, err
 	}
 	watch.lap("search")
 	ranked := fuse(l, passages, p.Options.DenseWeight)
@@ -278,7 +278,11 @@ func framing(messages []Message) string {
 }
 
 func ids(lists ...[]Hit) []string {
-	var out []string
+	n := 0
+	for _, hits := range lists {
+		n += len(hits)
+	}
+	out := make([]string, 0, n)
 	for _, hits := range lists {
 		for _, h := range hits {
 			out = append(out, h.ChunkID)
@@ -287,9 +291,10 @@ func ids(lists ...[]Hit) []string {
 	return unique(out)
 }
 
+// unique keeps the first of each, in order. It changes items.
 func unique(items []string) []string {
 	seen := make(map[string]bool, len(items))
-	return slices.DeleteFunc(slices.Clone(items), func(s string) bool {
+	return slices.DeleteFunc(items, func(s string) bool {
 		again := seen[s]
 		seen[s] = true
 		return again

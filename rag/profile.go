@@ -66,10 +66,10 @@ type bitset []uint64
 
 func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 
-// fill enters the places of words that has names.
-func (b bitset) fill(words []string, has map[string]bool) {
-	for i, w := range words {
-		if has[w] {
+// fill enters the places of the wanted words that among holds.
+func (b bitset) fill(wanted []string, among words) {
+	for i, w := range wanted {
+		if among.has(w) {
 			b[i/64] |= 1 << (i % 64)
 		}
 	}

@@ -30,6 +30,8 @@ type Passage struct {
 	Heading    []string
 	Header     string // title, heading path, table header row: helps search and prompt, is never cited
 	Text       string
+
+	found *findings // about Text; nil unless the passage is kept in memory
 }
 
 // Hit is one result of one leg of a search. Higher scores are better; scores

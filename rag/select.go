@@ -6,13 +6,13 @@ import "context"
 const duplicateAt = 0.9
 
 // distinct marks near-duplicates of better passages as dropped and keeps at most k of the others.
-func distinct(ranked []Ranked, k int, analyze Analyze) (kept, dropped []Ranked) {
-	var seen []map[string]bool
-	for _, r := range ranked {
+func distinct(found ranking, k int, analyze Analyze) (kept, dropped []Ranked) {
+	var seen []words
+	for r := range found.all {
 		if len(kept) == k {
 			break
 		}
-		terms := set(analyze(r.Passage.Text))
+		terms := r.Passage.terms(analyze)
 		if isDuplicate(terms, seen) {
 			r.Dropped = "duplicate"
 			dropped = append(dropped, r)
@@ -24,15 +24,10 @@ func distinct(ranked []Ranked, k int, analyze Analyze) (kept, dropped []Ranked) 
 	return kept, dropped
 }
 
-func isDuplicate(terms map[string]bool, seen []map[string]bool) bool {
+func isDuplicate(terms words, seen []words) bool {
 	for _, other := range seen {
-		common := 0
-		for t := range terms {
-			if other[t] {
-				common++
-			}
-		}
-		if union := len(terms) + len(other) - common; union > 0 && float64(common) >= duplicateAt*float64(union) {
+		both := common(terms, other)
+		if union := terms.len() + other.len() - both; union > 0 && float64(both) >= duplicateAt*float64(union) {
 			return true
 		}
 	}

@@ -1,7 +1,6 @@
 package rag
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -9,8 +8,8 @@ import (
 // table is what the rows of a passage need to be understood. A row alone says
 // "Hamburg 165"; that it is about hotels stands above.
 type table struct {
-	labels map[string]bool // terms that name one row each: a claim with one of them is about that row and no other
-	around map[string]bool // terms of the header and of what is no row
+	labels words // terms that name one row each: a claim with one of them is about that row and no other
+	around words // terms of the header and of what is no row
 }
 
 // isRow: a row with bars, or a short line that ends in a figure.
@@ -28,24 +27,30 @@ func label(row string) string {
 	return strings.Join(words[:max(slices.IndexFunc(words, figure), 0)], " ")
 }
 
-func passageTable(s Source, analyze Analyze) table {
-	t := table{labels: map[string]bool{}, around: set(analyze(s.Passage.Header))}
-	rows := map[string]int{} // that a term names
+// tableOf looks for rows among the units of p's text.
+func tableOf(p Passage, units []unit, analyze Analyze) table {
+	around, rows := analyze(p.Header), map[string]int{} // rows that a term names
 	inside := false
-	for _, sp := range sentences(s.Passage.Text) {
-		text := s.Passage.Text[sp.start:sp.end]
+	for _, u := range units {
 		was := inside
-		if inside = isRow(text); inside && (was || !strings.Contains(text, "|")) {
-			for term := range set(analyze(label(text))) {
+		if inside = u.row; inside && (was || !strings.Contains(p.Text[u.start:u.end], "|")) {
+			for term := range set(analyze(label(p.Text[u.start:u.end]))) {
 				rows[term]++
 			}
 			continue
 		}
-		maps.Copy(t.around, set(analyze(text))) // running text, or the first row with bars, which names the columns
+		for i := range u.terms.len() { // running text, or the first row with bars, which names the columns
+			around = append(around, u.terms.at(i))
+		}
 	}
+	if len(rows) == 0 {
+		return table{}
+	}
+	var labels []string
 	for term, n := range rows {
-		t.labels[term] = n == 1
-		delete(t.around, term)
+		if n == 1 {
+			labels = append(labels, term)
+		}
 	}
-	return t
+	return table{labels: wordsOf(labels), around: wordsOf(slices.DeleteFunc(around, func(term string) bool { return rows[term] > 0 }))}
 }

@@ -19,7 +19,7 @@ const passageLife = time.Minute
 // passageCache keeps the passages that questions loaded lately. A search finds
 // up to 200 and reading them is most of its time; a passage never changes, as
 // its id stands for document, version and place. What may be found is decided
-// by the index before; the key holds the scope all the same.
+// by the index before; one is given only to the scope it was read in all the same.
 //
 // It stands in front of the library, and hears from it what is removed or
 // replaced: that is forgotten at once.
@@ -27,7 +27,7 @@ type passageCache struct {
 	ingest.Publisher
 	ingest.Trash
 	library rag.Passages
-	kept    *lru.Cache[passageKey, keptPassage]
+	kept    *lru.Cache[string, *keptPassage] // by the id of the chunk
 	now     func() time.Time
 
 	mu    sync.Mutex
@@ -35,14 +35,10 @@ type passageCache struct {
 	swept time.Time // when the old ones were last thrown out
 }
 
-type passageKey struct {
-	scope rag.Scope
-	id    string
-}
-
 type keptPassage struct {
 	rag.Passage
-	read time.Time
+	scope rag.Scope
+	read  time.Time
 }
 
 // library is what the cache stands in front of.
@@ -54,7 +50,7 @@ type library interface {
 
 // newPassageCache keeps size passages at most.
 func newPassageCache(l library, size int) (*passageCache, error) {
-	kept, err := lru.New[passageKey, keptPassage](size)
+	kept, err := lru.New[string, *keptPassage](size)
 	if err != nil {
 		return nil, fmt.Errorf("search.cached_passages: %w", err)
 	}
@@ -65,10 +61,10 @@ func newPassageCache(l library, size int) (*passageCache, error) {
 func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []string) ([]rag.Passage, error) {
 	now := c.now()
 	epoch := c.sweep(now)
-	found, missing := make([]*rag.Passage, len(ids)), []string(nil)
+	found, missing := make([]*keptPassage, len(ids)), []string(nil)
 	for i, id := range ids {
-		if p, ok := c.kept.Get(passageKey{scope, id}); ok && now.Sub(p.read) < passageLife {
-			found[i] = &p.Passage
+		if p, ok := c.kept.Get(id); ok && p.scope == scope && now.Sub(p.read) < passageLife {
+			found[i] = p
 		} else {
 			missing = append(missing, id)
 		}
@@ -79,13 +75,16 @@ func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []stri
 		if read, err = c.library.Passages(ctx, scope, missing); err != nil {
 			return nil, err
 		}
+		for i := range read {
+			read[i] = read[i].Kept()
+		}
 		c.keep(scope, read, epoch, now)
 	}
 	out := make([]rag.Passage, 0, len(ids))
 	for i, id := range ids {
 		switch {
 		case found[i] != nil:
-			out = append(out, *found[i])
+			out = append(out, found[i].Passage)
 		case len(read) > 0 && read[0].ChunkID == id: // the library keeps the order and leaves out what it does not know
 			out, read = append(out, read[0]), read[1:]
 		}
@@ -101,7 +100,7 @@ func (c *passageCache) keep(scope rag.Scope, read []rag.Passage, epoch int, now 
 		return
 	}
 	for _, p := range read {
-		c.kept.Add(passageKey{scope, p.ChunkID}, keptPassage{p, now})
+		c.kept.Add(p.ChunkID, &keptPassage{p, scope, now})
 	}
 }
 
@@ -111,29 +110,29 @@ func (c *passageCache) sweep(now time.Time) (epoch int) {
 	defer c.mu.Unlock()
 	if now.Sub(c.swept) >= passageLife {
 		c.swept = now
-		c.drop(func(_ passageKey, p keptPassage) bool { return now.Sub(p.read) >= passageLife })
+		c.drop(func(p *keptPassage) bool { return now.Sub(p.read) >= passageLife })
 	}
 	return c.epoch
 }
 
 // forget drops what fits, and what is being read at this moment.
-func (c *passageCache) forget(fits func(passageKey, keptPassage) bool) {
+func (c *passageCache) forget(fits func(*keptPassage) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
 	c.drop(fits)
 }
 
-func (c *passageCache) drop(fits func(passageKey, keptPassage) bool) {
-	for _, key := range c.kept.Keys() {
-		if p, ok := c.kept.Peek(key); ok && fits(key, p) {
-			c.kept.Remove(key)
+func (c *passageCache) drop(fits func(*keptPassage) bool) {
+	for _, id := range c.kept.Keys() {
+		if p, ok := c.kept.Peek(id); ok && fits(p) {
+			c.kept.Remove(id)
 		}
 	}
 }
 
 func (c *passageCache) forgetDocument(scope rag.Scope, id string) {
-	c.forget(func(k passageKey, p keptPassage) bool { return k.scope == scope && p.DocumentID == id })
+	c.forget(func(p *keptPassage) bool { return p.scope == scope && p.DocumentID == id })
 }
 
 // Ready implements ingest.Publisher: the older version goes.
@@ -153,13 +152,13 @@ func (c *passageCache) Remove(ctx context.Context, scope rag.Scope, documentID s
 // RemoveFile implements ingest.Trash.
 func (c *passageCache) RemoveFile(ctx context.Context, tenant, fileID string) (ingest.Removal, error) {
 	r, err := c.Trash.RemoveFile(ctx, tenant, fileID)
-	c.forget(func(k passageKey, p keptPassage) bool { return k.scope.Tenant == tenant && p.DocumentID == fileID })
+	c.forget(func(p *keptPassage) bool { return p.scope.Tenant == tenant && p.DocumentID == fileID })
 	return r, err
 }
 
 // RemoveStore implements ingest.Trash.
 func (c *passageCache) RemoveStore(ctx context.Context, scope rag.Scope) (ingest.Removal, error) {
 	r, err := c.Trash.RemoveStore(ctx, scope)
-	c.forget(func(k passageKey, _ keptPassage) bool { return k.scope == scope })
+	c.forget(func(p *keptPassage) bool { return p.scope == scope })
 	return r, err
 }

@@ -110,8 +110,8 @@ func TestWhatIsRemovedIsForgottenAtOnce(t *testing.T) {
 		require.Len(t, texts(t, c, here, "c0", "c1", "c2"), 3)
 		require.NoError(t, remove(c))
 		require.NotContains(t, texts(t, c, here, "c0", "c1", "c2"), "text 0", name)
-		for _, key := range c.kept.Keys() {
-			require.NotContains(t, []string{"c0", "c1"}, key.id, name)
+		for _, id := range c.kept.Keys() {
+			require.NotContains(t, []string{"c0", "c1"}, id, name)
 		}
 	}
 }
