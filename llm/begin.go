@@ -27,10 +27,10 @@ func (s *server) readWhole(ctx context.Context, resp *http.Response) error {
 // puts what it read in front of the rest. A stream that ends or fails before is
 // an error: nothing of it has been seen, so another server may be asked.
 func (s *server) awaitAnswer(ctx context.Context, resp *http.Response) error {
-	lines := bufio.NewReaderSize(resp.Body, maxLine)
+	lines := newLines(resp.Body)
 	var held []byte
 	for begun := false; !begun; {
-		line, err := lines.ReadSlice('\n')
+		line, err := lines.next()
 		held = append(held, line...)
 		switch {
 		case errors.Is(err, bufio.ErrBufferFull), len(held) > maxLine:
@@ -53,7 +53,7 @@ func (s *server) awaitAnswer(ctx context.Context, resp *http.Response) error {
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.MultiReader(bytes.NewReader(held), lines), resp.Body}
+	}{io.MultiReader(bytes.NewReader(held), lines.r), resp.Body}
 	return nil
 }
 

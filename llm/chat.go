@@ -1,7 +1,6 @@
 package llm
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +138,10 @@ func (c *Chat) CountTokens(ctx context.Context, texts []string) ([]int, error) {
 func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta string) error) (rag.Usage, error) {
 	c.active.Add(1)
 	defer c.active.Add(-1)
-	d := demand{caller: p.Caller, prefix: cmp.Or(p.Prefix, opening(p.Messages)), taken: p.Taken}
+	d := demand{caller: p.Caller, prefix: p.Prefix, taken: p.Taken}
+	if d.prefix == "" {
+		d.prefix = opening(p.Messages)
+	}
 	done, err := c.generate(ctx, request{prompt: p, send: c.pool.sender(d)}, emit)
 	if err == nil {
 		c.learn(done)

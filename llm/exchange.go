@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	"groundwork/rag"
@@ -93,7 +95,26 @@ func setFields(raw []byte, fields map[string]any) ([]byte, error) {
 		}
 		body[name] = encoded
 	}
-	return json.Marshal(body)
+	return join(body, len(raw))
+}
+
+// join is the object of members that are JSON already; json.Marshal would read
+// them all again.
+func join(members map[string]json.RawMessage, size int) ([]byte, error) {
+	out := make([]byte, 0, size+256)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, fmt.Errorf("encode field %s: %w", name, err)
+		}
+		out = append(out, ',')
+		out = append(append(append(out, key...), ':'), members[name]...)
+	}
+	if len(out) == 0 {
+		return []byte("{}"), nil
+	}
+	out[0] = '{'
+	return append(out, '}'), nil
 }
 
 // fail keeps the first error and returns it.

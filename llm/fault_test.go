@@ -192,15 +192,16 @@ func TestSlowReaderDoesNotTripTheIdleLimit(t *testing.T) {
 	read := make(chan struct{})
 	timer := time.AfterFunc(900*time.Millisecond, func() { close(read) })
 	defer timer.Stop()
-	n := 0
-	_, err := chat.Generate(t.Context(), ask("What?"), func(string) error {
-		if n++; n == 2 {
+	got := ""
+	_, err := chat.Generate(t.Context(), ask("What?"), func(piece string) error {
+		if got != "" {
 			<-read
 		}
+		got += piece
 		return nil
 	})
 	require.NoError(t, err)
-	require.Equal(t, len(llmtest.Pieces(answer)), n)
+	require.Equal(t, answer, got)
 	require.Len(t, s.Requests("/v1/chat/completions"), 1)
 }
 

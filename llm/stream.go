@@ -12,10 +12,6 @@ import (
 	"groundwork/rag"
 )
 
-// maxLine bounds one line of a stream, in bytes. langchaingo's scanner takes
-// 64 KB at most.
-const maxLine = 60 << 10
-
 // stream hands a reply on line by line, and ends with an error where
 // langchaingo would pass over a fault: lines that are no JSON, bytes that are
 // no UTF-8, an error event, an end that is none.
@@ -23,13 +19,13 @@ type stream struct {
 	x     *exchange
 	ctx   context.Context
 	body  io.ReadCloser
-	lines *bufio.Reader
+	lines *lines
 	rest  []byte // of the current line
 	err   error
 }
 
 func newStream(x *exchange, ctx context.Context, body io.ReadCloser) *stream {
-	return &stream{x: x, ctx: ctx, body: body, lines: bufio.NewReaderSize(body, maxLine)}
+	return &stream{x: x, ctx: ctx, body: body, lines: newLines(body)}
 }
 
 // Close drops the connection, which stops the generation.
@@ -48,10 +44,11 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next puts the next line with data into rest, or sets err.
+// next puts the next line with data into rest, or sets err. Lines that have
+// come already go along.
 func (s *stream) next() {
 	stop := s.x.patience.start()
-	line, err := s.lines.ReadSlice('\n')
+	line, err := s.lines.next()
 	stop()
 	if err != nil {
 		s.err = s.end(err)
@@ -62,13 +59,52 @@ func (s *stream) next() {
 	if text := bytes.TrimSpace(line); bytes.HasPrefix(text, []byte("error:")) {
 		s.err = s.x.fail(s.x.words.reported(bytes.TrimPrefix(text, []byte("error:"))))
 	} else if payload, ok := bytes.CutPrefix(text, []byte("data:")); ok {
-		if bad := s.x.see(bytes.TrimSpace(payload)); bad != nil {
+		piece, bad := s.x.see(bytes.TrimSpace(payload))
+		if bad != nil {
 			s.err = s.x.fail(bad)
 			return
 		}
 		s.rest = line
+		if piece != "" && s.err == nil {
+			s.gather(piece)
+		}
 	}
 }
+
+// gather joins the piece in rest with those that have come already. When there
+// is more to do than processor time, pieces come faster than they go out; each
+// on its own would cost its way through everything down to the client.
+func (s *stream) gather(piece string) {
+	all, tail := piece, []byte(nil)
+	for line := s.lines.here(); line != nil && tail == nil; line = s.lines.here() {
+		text := bytes.TrimSpace(line)
+		payload, ok := bytes.CutPrefix(text, []byte("data:"))
+		if !ok && len(text) > 0 {
+			break // is for next
+		}
+		s.lines.skip(line)
+		if !ok {
+			continue
+		}
+		more, bad := s.x.see(bytes.TrimSpace(payload))
+		if bad != nil {
+			s.err = s.x.fail(bad) // after the pieces
+			break
+		}
+		if all += more; more == "" {
+			tail = line
+		}
+	}
+	event := s.rest
+	if len(all) > len(piece) {
+		text, _ := json.Marshal(all) // strings always marshal
+		event = append(append([]byte(joinedEvent), text...), "}}]}\n\n"...)
+	}
+	s.rest = append(event[:len(event):len(event)], tail...)
+}
+
+// joinedEvent is how the event of joined pieces begins.
+const joinedEvent = `data: {"choices":[{"index":0,"delta":{"content":`
 
 // end tells what the error of the last read means.
 func (s *stream) end(err error) error {
@@ -96,26 +132,40 @@ type event struct {
 		Logprobs     json.RawMessage `json:"logprobs"`
 	} `json:"choices"`
 	Timings timings         `json:"timings"`
+	Usage   json.RawMessage `json:"usage"`
 	Error   json.RawMessage `json:"error"`
 }
 
-// see reads one payload; an error means that the reply is void.
-func (x *exchange) see(payload []byte) error {
+// piece is the text of an event that holds nothing else, else empty.
+func (e event) piece() string {
+	if len(e.Choices) != 1 || len(e.Usage) > 0 && string(e.Usage) != "null" {
+		return ""
+	}
+	c := e.Choices[0]
+	if c.Text != "" || c.Delta.Reasoning != "" || len(c.Delta.ToolCalls) > 0 || c.FinishReason != "" {
+		return ""
+	}
+	return c.Delta.Content
+}
+
+// see reads one payload; an error means that the reply is void. An event that
+// is a piece of text and nothing else gives it.
+func (x *exchange) see(payload []byte) (piece string, err error) {
 	if string(payload) == "[DONE]" {
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.ended = true
-		return nil
+		return "", nil
 	}
 	if !utf8.Valid(payload) {
-		return x.words.broken(errUTF8)
+		return "", x.words.broken(errUTF8)
 	}
 	var e event
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return x.words.broken(errMalformed)
+		return "", x.words.broken(errMalformed)
 	}
 	if len(e.Error) > 0 && string(e.Error) != "null" {
-		return x.words.reported(payload)
+		return "", x.words.reported(payload)
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -123,16 +173,16 @@ func (x *exchange) see(payload []byte) error {
 		x.timings = e.Timings
 	}
 	if len(e.Choices) == 0 {
-		return nil
+		return "", nil
 	}
 	x.logprobs = x.logprobs || len(e.Choices[0].Logprobs) > 0 && string(e.Choices[0].Logprobs) != "null"
 	if e.begins() {
 		x.patience.heard()
 	}
 	if reason := e.Choices[0].FinishReason; reason != "" {
-		return x.finished(reason)
+		return "", x.finished(reason)
 	}
-	return nil
+	return e.piece(), nil
 }
 
 // begins tells whether the event carries a piece of the answer, or its end.
