@@ -102,11 +102,11 @@ func (s *Server) streamAnswer(c *gin.Context, ctx context.Context, q rag.Questio
 		out.send(openai.FirstChunk(r.head, fromSources(a.Sources)))
 	}
 	done := fromAnswer(a, r.base)
-	out.send(openai.LastChunk(r.head, done))
+	last := []any{openai.LastChunk(r.head, done)}
 	if r.usage {
-		out.send(openai.UsageChunk(r.head, done.Usage))
+		last = append(last, openai.UsageChunk(r.head, done.Usage))
 	}
-	out.done()
+	out.done(last...)
 	return nil
 }
 

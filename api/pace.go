@@ -20,17 +20,26 @@ type pacedWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	idle    time.Duration
+	since   time.Time // the deadline was last moved
 }
 
 func newPacedWriter(w http.ResponseWriter, idle time.Duration) *pacedWriter {
-	p := &pacedWriter{w, http.NewResponseController(w), idle}
+	p := &pacedWriter{ResponseWriter: w, control: http.NewResponseController(w), idle: idle}
 	// A deadline of the connection's last request must not stop a "100 Continue".
 	// Writers without deadlines are those of tests.
 	_ = p.control.SetWriteDeadline(time.Time{})
 	return p
 }
 
-func (p *pacedWriter) extend() { _ = p.control.SetWriteDeadline(time.Now().Add(p.idle)) }
+// extend moves the deadline, unless that was done just now: an answer is many small writes.
+func (p *pacedWriter) extend() {
+	now := time.Now()
+	if now.Sub(p.since) < p.idle/32 {
+		return
+	}
+	p.since = now
+	_ = p.control.SetWriteDeadline(now.Add(p.idle))
+}
 
 func (p *pacedWriter) WriteHeader(status int) {
 	p.extend()

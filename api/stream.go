@@ -54,9 +54,17 @@ func (s *stream) write(data []byte) {
 	}
 }
 
-// done ends a stream that is complete.
-func (s *stream) done() {
-	s.write([]byte(openai.Done))
+// done ends a stream that is complete, with its last events in one write.
+func (s *stream) done(last ...any) {
+	var out []byte
+	for _, v := range last {
+		data, err := openai.Event(v)
+		if err != nil && s.err == nil {
+			s.err = err
+		}
+		out = append(out, data...)
+	}
+	s.write(append(out, openai.Done...))
 	if s.err != nil {
 		note(s.c, errGone)
 	}

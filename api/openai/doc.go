@@ -50,22 +50,31 @@ const Done = "data: [DONE]\n\n"
 
 // Event is v as one server-sent event.
 func Event(v any) ([]byte, error) {
-	data, err := Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	b.WriteString("data: ")
+	if err := encode(&b, v); err != nil {
 		return nil, err
 	}
-	return append(append([]byte("data: "), data...), "\n\n"...), nil
+	b.WriteByte('\n') // after the one that the encoder has written
+	return b.Bytes(), nil
 }
 
 // Marshal is v as JSON, one line, with <, > and & as they are.
 func Marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode reply: %w", err)
+	if err := encode(&b, v); err != nil {
+		return nil, err
 	}
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func encode(b *bytes.Buffer, v any) error {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode reply: %w", err)
+	}
+	return nil
 }
 
 // List is one page of objects.
