@@ -59,6 +59,7 @@ type Server struct {
 	StreamsPerKey int           `koanf:"streams_per_key"`
 	StreamIdle    time.Duration `koanf:"stream_idle"`
 	StreamTotal   time.Duration `koanf:"stream_total"`
+	GCPercent     int           `koanf:"gc_percent"`
 }
 
 // Store says where documents, the index and original files are kept.
@@ -273,6 +274,7 @@ func (c Config) validate() error {
 		{c.Server.Listen != "", "server.listen must be an address such as 127.0.0.1:8080"},
 		{c.Server.Streams > 0, "server.streams must be at least 1"},
 		{c.Server.StreamsPerKey > 0, "server.streams_per_key must be at least 1"},
+		{c.Server.GCPercent >= 10 && c.Server.GCPercent <= 1000, "server.gc_percent must be 10 to 1000"},
 		{c.Store.SQL == "" || strings.HasPrefix(c.Store.SQL.Reveal(), "postgres://") || strings.HasPrefix(c.Store.SQL.Reveal(), "postgresql://"),
 			"store.sql must be empty (SQLite) or an address such as postgres://user:password@host/database"},
 		{oneOf(c.Store.Index, "local", "qdrant"), "store.index must be local or qdrant"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"time"
 
 	"groundwork/configs"
@@ -18,6 +19,7 @@ const cutReserve = 3 * time.Second
 // may finish within server.shutdown_grace, and what is still open is ended
 // with an error event.
 func Run(ctx context.Context, cfg configs.Config, opts Options) error {
+	debug.SetGCPercent(cfg.Server.GCPercent)
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Server.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w; stop the program that uses the address, or give another --listen", cfg.Server.Listen, err)
