@@ -32,10 +32,13 @@ func (x *Index) Dense(ctx context.Context, scope rag.Scope, vector []float32, k 
 		return nil, fmt.Errorf("search vectors: %w", st.broken)
 	}
 	q := newQuery(vector, st.stride)
-	candidates, err := st.candidates(ctx, q, min(k, st.live()))
+	room := x.room.Get().(*[]candidate)
+	defer x.room.Put(room)
+	candidates, err := st.candidates(ctx, q, min(k, st.live()), (*room)[:0])
 	if err != nil {
 		return nil, err
 	}
+	*room = candidates
 	hits, err := x.rescore(ctx, st, q, candidates, k)
 	if err != nil {
 		return nil, fmt.Errorf("search vectors: %w", err)
@@ -51,17 +54,17 @@ type candidate struct {
 // slack covers the rounding of float64 in bounds and scores.
 const slack = 1e-9
 
-// candidates gives the rows that may be among the k best, highest upper bound first.
-func (s *store) candidates(ctx context.Context, q query, k int) ([]candidate, error) {
+// candidates appends the rows that may be among the k best to out, which is
+// empty, and sorts it: highest upper bound first.
+func (s *store) candidates(ctx context.Context, q query, k int, out []candidate) ([]candidate, error) {
 	if k == 0 {
-		return nil, nil
+		return out, nil
 	}
 	var (
 		dots  [blockRows]int32
 		lower = lowest{k: k, a: make([]float64, 0, k)}
 		floor = math.Inf(-1)
 		limit = 8*k + blockRows // of out, before it is pruned
-		out   = make([]candidate, 0, min(limit+blockRows, len(s.rows)))
 		// The error is residual*a + b.
 		a = q.norm + q.loss
 		b = q.loss*maxNorm + slack

@@ -70,6 +70,7 @@ type Index struct {
 	cache      *termCache
 	exact      *lru.Cache[int64, []byte] // vectors read lately, by row id
 	scratch    sync.Pool                 // *accumulator
+	room       sync.Pool                 // *[]candidate
 	vectors    *sql.Stmt                 // vectorQuery
 
 	mu     sync.RWMutex
@@ -110,6 +111,7 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())
 	}
 	x.scratch.New = func() any { return &accumulator{} }
+	x.room.New = func() any { return &[]candidate{} }
 	x.generation.Store(generation)
 	if err := x.load(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("load index: %w", err), x.Close())
