@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"groundwork/rag"
@@ -100,7 +101,7 @@ func (s *stream) gather(piece string) {
 		text, _ := json.Marshal(all) // strings always marshal
 		event = append(append([]byte(joinedEvent), text...), "}}]}\n\n"...)
 	}
-	s.rest = append(event[:len(event):len(event)], tail...)
+	s.rest = slices.Concat(event, tail)
 }
 
 // joinedEvent is how the event of joined pieces begins.

@@ -20,8 +20,8 @@ const (
 
 // cite ties every sentence of answer to the smallest span of a source that
 // supports it. A sentence is supported when the span holds most of its terms,
-// all of its numbers (but those the question already named) and agrees on
-// negation. Sentences that nothing supports come back as unsupported. When no
+// all of its numbers and proper names (but those the question already named; a
+// name may stand in the passage's header) and agrees on negation. Sentences that nothing supports come back as unsupported. When no
 // sentence finds a span, the nearest one is given with verdict unsupported, so
 // that a reader sees where the model looked.
 func cite(answer, question string, sources []Source, analyze Analyze) (cited []Citation, unsupported [][2]int) {
@@ -65,7 +65,8 @@ type claim struct {
 	terms    map[string]bool
 	numbers  map[string]bool
 	negative bool
-	short    bool // "Yes." and the like: the question says what it is about
+	names    []string // terms of proper names that the question does not hold
+	short    bool     // "Yes." and the like: the question says what it is about
 }
 
 type matcher struct {
@@ -78,6 +79,11 @@ type matcher struct {
 
 func (m matcher) claim(text string) claim {
 	c := claim{terms: set(m.analyze(text)), numbers: map[string]bool{}, negative: negated(text)}
+	for _, t := range names(text, m.analyze) {
+		if !m.question[t] {
+			c.names = append(c.names, t)
+		}
+	}
 	for _, n := range numbers(text) {
 		if !m.asked[n] {
 			c.numbers[n] = true
@@ -99,8 +105,12 @@ func (m matcher) best(c claim) (window, bool) {
 	var best window
 	bestScore, found := 0.0, false
 	wanted := wants{terms: keys(c.terms), question: keys(m.question), numbers: keys(c.numbers)}
+	wanted.names = newBitset(len(wanted.terms))
+	wanted.names.fill(wanted.terms, wordsOf(c.names))
 	sum := wanted.empty()
 	for s, units := range m.units {
+		header := newBitset(len(wanted.terms))
+		header.fill(wanted.terms, m.tables[s].header)
 		held, labels := wanted.profiles(units, m.tables[s])
 		for from := range units {
 			sum.clear()
@@ -114,7 +124,7 @@ func (m matcher) best(c claim) (window, bool) {
 					continue // another row than the claim's
 				}
 				w := window{source: s, from: from, to: to}
-				score := wanted.score(c, sum, &w)
+				score := wanted.score(c, sum, header, &w)
 				if score > bestScore+1e-9 {
 					best, bestScore, found = w, score, true
 				}
@@ -125,7 +135,7 @@ func (m matcher) best(c claim) (window, bool) {
 }
 
 // score rates a window whose units together hold what sum says.
-func (w wants) score(c claim, sum profile, at *window) float64 {
+func (w wants) score(c claim, sum profile, header bitset, at *window) float64 {
 	at.share = share(sum.terms.count(), len(w.terms))
 	about := share(sum.question.count(), len(w.question))
 	numberShare := 1.0
@@ -137,6 +147,9 @@ func (w wants) score(c claim, sum profile, at *window) float64 {
 		support = (at.share*float64(len(w.terms)) + about*3) / float64(len(w.terms)+3)
 	}
 	at.verdict = verdict(support, numberShare, c.negative && !sum.negative)
+	if at.verdict == Supported && !w.names.held(sum.terms, header) {
+		at.verdict = Partly
+	}
 	return support + 0.5*numberShare*min(1, float64(len(w.numbers))) + 0.2*about - 0.04*float64(at.to-at.from-1)
 }
 
@@ -232,4 +245,18 @@ func negated(text string) bool {
 		}
 	}
 	return false
+}
+
+// names are the terms of words that open with a capital though no sentence begins with them.
+func names(text string, analyze Analyze) []string {
+	var out []string
+	begins := true
+	for _, word := range strings.Fields(text) {
+		bare := strings.TrimFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		if first, _ := utf8.DecodeRuneInString(bare); !begins && unicode.IsUpper(first) {
+			out = append(out, analyze(bare)...)
+		}
+		begins = strings.ContainsAny(word[len(word)-1:], ".!?:")
+	}
+	return out
 }

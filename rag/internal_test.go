@@ -100,6 +100,7 @@ func TestVerdicts(t *testing.T) {
 		{"How much leave?", "You earn four hours of annual leave per pay period.", Supported, ""},
 		{"How much leave?", "You earn 6 hours of annual leave per pay period.", Unsupported, ""},
 		{"May I connect my personal laptop to the network?", "Personal laptops must not be connected to the office network.", Supported, "Personal laptops must not be connected to the office network."},
+		{"Who approves travel?", "All travel approves Kaisa Virtanen.", Partly, ""},
 		{"Who approves travel?", "Günther Müller approves travel.", Supported, "Günther Müller approves travel."},
 		{"Who approves travel?", "Günther Müller.", Supported, ""},
 		{"When does the badge office open?", "Bananas grow in tropical greenhouses near volcanic islands.", Unsupported, ""},

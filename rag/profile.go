@@ -9,6 +9,7 @@ import (
 // wants is what a claim looks for in the units of passages.
 type wants struct {
 	terms, question, numbers []string
+	names                    bitset // those of the terms that are proper names
 }
 
 // profile says what of a wants one or several units hold. Windows of units
@@ -84,6 +85,16 @@ func (b bitset) or(o bitset) {
 func (b bitset) holds(o bitset) bool {
 	for i := range o {
 		if o[i]&^b[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// held tells whether a and c together have all of b.
+func (b bitset) held(a, c bitset) bool {
+	for i := range b {
+		if b[i]&^(a[i]|c[i]) != 0 {
 			return false
 		}
 	}

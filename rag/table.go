@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// table is what the rows of a passage need to be understood. A row alone says
+// table is what the units of a passage need to be understood. A row alone says
 // "Hamburg 165"; that it is about hotels stands above.
 type table struct {
+	header words // terms of the passage's header
 	labels words // terms that name one row each: a claim with one of them is about that row and no other
 	around words // terms of the header and of what is no row
 }
@@ -29,7 +30,8 @@ func label(row string) string {
 
 // tableOf looks for rows among the units of p's text.
 func tableOf(p Passage, units []unit, analyze Analyze) table {
-	around, rows := analyze(p.Header), map[string]int{} // rows that a term names
+	header := analyze(p.Header)
+	around, rows := slices.Clone(header), map[string]int{} // rows that a term names
 	inside := false
 	for _, u := range units {
 		was := inside
@@ -44,7 +46,7 @@ func tableOf(p Passage, units []unit, analyze Analyze) table {
 		}
 	}
 	if len(rows) == 0 {
-		return table{}
+		return table{header: wordsOf(header)}
 	}
 	var labels []string
 	for term, n := range rows {
@@ -52,5 +54,5 @@ func tableOf(p Passage, units []unit, analyze Analyze) table {
 			labels = append(labels, term)
 		}
 	}
-	return table{labels: wordsOf(labels), around: wordsOf(slices.DeleteFunc(around, func(term string) bool { return rows[term] > 0 }))}
+	return table{header: wordsOf(header), labels: wordsOf(labels), around: wordsOf(slices.DeleteFunc(around, func(term string) bool { return rows[term] > 0 }))}
 }
