@@ -125,8 +125,8 @@ func TestChatFailsBeforeTheFirstByte(t *testing.T) {
 		code   string
 		retry  string
 	}{
-		{&rag.Error{Code: rag.CodeUnavailable, Message: "The model server is down. Try again.", RetryAfter: 1500 * time.Millisecond}, 503, "model_unavailable", "2"},
-		{rag.Fail(rag.CodeUnavailable, "The model server is down. Try again."), 503, "model_unavailable", "2"},
+		{&rag.Error{Code: rag.CodeUnavailable, Message: "The model server is down. Try again.", RetryAfter: 1500 * time.Millisecond}, 503, "unavailable", "2"},
+		{rag.Fail(rag.CodeUnavailable, "The model server is down. Try again."), 503, "unavailable", "2"},
 		{rag.Fail(rag.CodeTooLong, "Too long. Shorten it."), 400, "context_length_exceeded", ""},
 		{rag.Fail("no code of ours", "secret detail."), 500, "internal_error", ""},
 		{rag.Fail(rag.CodeInternal, "secret detail."), 500, "internal_error", ""},
@@ -160,7 +160,7 @@ func TestChatFailsInTheMiddle(t *testing.T) {
 		Error struct{ Message, Code string }
 	}
 	require.NoError(t, json.Unmarshal([]byte(strings.TrimPrefix(last[len(last)-1], "data: ")), &event))
-	require.Equal(t, "model_unavailable", event.Error.Code)
+	require.Equal(t, "unavailable", event.Error.Code)
 	require.Equal(t, rag.CodeUnavailable, (<-b.seen).Code, "an error inside a 200 is counted")
 
 	plain := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b@handbook", "Hi"))

@@ -70,7 +70,7 @@ func TestForwardCut(t *testing.T) {
 		b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) { return reply(200, body) }
 		res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b", "Hi"))
 		require.Equal(t, 503, res.status, name)
-		require.Equal(t, "model_unavailable", res.problem(t)["code"], name)
+		require.Equal(t, "unavailable", res.problem(t)["code"], name)
 	}
 	silent := &rag.Error{Code: rag.CodeTimeout, Message: "The model server fell silent. Ask again."}
 	b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
@@ -99,9 +99,9 @@ func TestForwardRefused(t *testing.T) {
 		{422, `not json`, 400, "invalid_request", ""},
 		{503, `{"error":{"message":"Loading model"}}`, 503, "overloaded", "7"},
 		{429, ``, 503, "overloaded", "7"},
-		{401, `{"error":{"message":"secret key sk-1 is wrong"}}`, 503, "model_unavailable", "5"},
-		{500, `secret`, 503, "model_unavailable", "5"},
-		{302, ``, 503, "model_unavailable", "5"},
+		{401, `{"error":{"message":"secret key sk-1 is wrong"}}`, 503, "unavailable", "5"},
+		{500, `secret`, 503, "unavailable", "5"},
+		{302, ``, 503, "unavailable", "5"},
 	} {
 		b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
 			return reply(c.status, strings.NewReader(c.body), "Retry-After", "7", "Set-Cookie", "a=b")

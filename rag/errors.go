@@ -18,9 +18,9 @@ const (
 	CodeConflict     Code = "conflict"
 	CodeTooLarge     Code = "too_large"
 	CodeTooLong      Code = "context_length_exceeded"
-	CodeBusy         Code = "overloaded"        // 429 or 503 with Retry-After
-	CodeUnavailable  Code = "model_unavailable" // the model server is down or not ready
-	CodeTimeout      Code = "timeout"           // a model server or a wait took too long
+	CodeBusy         Code = "overloaded"  // 429 or 503 with Retry-After
+	CodeUnavailable  Code = "unavailable" // a model server, the database, the index or the file store is down or not ready
+	CodeTimeout      Code = "timeout"     // a model server or a wait took too long
 	CodeInternal     Code = "internal_error"
 
 	CodeUnsupportedFile Code = "unsupported_file"

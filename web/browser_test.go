@@ -89,7 +89,7 @@ func TestAbstentionSaysWhatWasLookedFor(t *testing.T) {
 func TestCutAnswersNeverLookComplete(t *testing.T) {
 	t.Parallel()
 	_, p := open(t)
-	for question, code := range map[string]string{"error": "model_unavailable", "cut": "stream_cut"} {
+	for question, code := range map[string]string{"error": "unavailable", "cut": "stream_cut"} {
 		p.Ask(question)
 		p.Answered("failed")
 		require.Equal(t, "You have 28", p.Text("article .answer"), "what came stays")

@@ -259,7 +259,7 @@ func (f *fake) chat(w http.ResponseWriter, r *http.Request) {
 	f.asked = append(f.asked, object{"model": body.Model, "messages": len(body.Messages), "question": question})
 	f.mu.Unlock()
 	if question == "refuse" {
-		refuse(w, http.StatusServiceUnavailable, "model_unavailable", "The model server is not ready. Wait a minute and ask again.")
+		refuse(w, http.StatusServiceUnavailable, "unavailable", "The model server is not ready. Wait a minute and ask again.")
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -286,7 +286,7 @@ func (f *fake) script(question string, s stream, r *http.Request) {
 		f.hungUp <- struct{}{}
 	case "error":
 		s.chunk("You have 28", nil, nil)
-		s.send(object{"error": object{"message": "The model server stopped. Ask again.", "type": "server_error", "code": "model_unavailable"}})
+		s.send(object{"error": object{"message": "The model server stopped. Ask again.", "type": "server_error", "code": "unavailable"}})
 	case "cut":
 		s.chunk("You have 28", nil, nil)
 	default:

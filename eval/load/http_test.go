@@ -88,7 +88,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		check  func(Reply) bool
 	}{
 		"cut":        {func(w http.ResponseWriter) { events(w, opening, piece) }, 200, "without [DONE]", nil},
-		"error":      {func(w http.ResponseWriter) { events(w, opening, `{"error":{"code":"model_unavailable"}}`) }, 200, "model_unavailable", nil},
+		"error":      {func(w http.ResponseWriter) { events(w, opening, `{"error":{"code":"unavailable"}}`) }, 200, "unavailable", nil},
 		"abstention": {func(w http.ResponseWriter) { events(w, opening, piece, long, "[DONE]") }, 200, "", func(r Reply) bool { return r.Abstained }},
 		"refused": {func(w http.ResponseWriter) {
 			w.Header().Set("Retry-After", "3")

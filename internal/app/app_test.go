@@ -109,7 +109,7 @@ func TestRequestsBeforeTheModelIsThereSayWhatToDo(t *testing.T) {
 	}
 	s.json(http.MethodPost, "/v1/chat/completions", map[string]any{"model": "test-chat@h", "messages": []map[string]string{{"role": "user", "content": "leave?"}}},
 		http.StatusServiceUnavailable, &reply)
-	require.Equal(t, "model_unavailable", reply.Error.Code)
+	require.Equal(t, "unavailable", reply.Error.Code)
 	s.json(http.MethodGet, "/healthz", nil, http.StatusOK, nil)
 	resp := s.do(http.MethodGet, "/readyz", "", http.NoBody)
 	require.Equal(t, http.StatusServiceUnavailable, resp.StatusCode)

@@ -206,7 +206,7 @@ func TestFailuresShowInTheTrace(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]string{
-		"POST /v1/chat/completions": "model_unavailable", "ask": "model_unavailable", "chat test-chat": "model_unavailable",
+		"POST /v1/chat/completions": "unavailable", "ask": "unavailable", "chat test-chat": "unavailable",
 		"parse": "unsupported_file", "stage parse": "unsupported_file",
 	}, failed)
 }

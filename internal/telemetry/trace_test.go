@@ -58,7 +58,7 @@ func TestARequestJoinsTheClientsTrace(t *testing.T) {
 	h := tracing.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		outgoing = http.Header{}
 		tracing.Inject(r.Context(), outgoing)
-		tracing.Served(r.Context(), telemetry.Served{ID: "req_1", Method: "GET", Route: "/v1/files/:id", Status: 503, Code: "model_unavailable"})
+		tracing.Served(r.Context(), telemetry.Served{ID: "req_1", Method: "GET", Route: "/v1/files/:id", Status: 503, Code: "unavailable"})
 	}))
 	r := httptest.NewRequest(http.MethodGet, "/v1/files/secret", nil)
 	r.Header.Set("traceparent", clientParent)
