@@ -2,7 +2,6 @@ package llmtest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,12 +27,13 @@ type generation struct {
 	fault  Fault
 	prompt int // tokens
 	cached int
-	pieces int // sent so far
+	pieces int      // sent so far
+	around []string // the text in the event of a piece
 }
 
 // generate serves /v1/chat/completions and /v1/completions.
 func (s *Server) generate(w http.ResponseWriter, r *http.Request, req Request) {
-	if !json.Valid(req.Body) || (len(req.Messages) == 0 && req.Prompt == "") {
+	if req.malformed || (len(req.Messages) == 0 && req.Prompt == "") {
 		fail(w, http.StatusBadRequest, "invalid_request_error", "messages or prompt is missing")
 		return
 	}

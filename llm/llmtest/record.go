@@ -2,6 +2,7 @@ package llmtest
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 )
@@ -30,6 +31,7 @@ type Request struct {
 	usage       bool
 	base64      bool
 	logprobs    bool
+	malformed   bool // no JSON
 }
 
 // Requests are the calls so far, oldest first; with paths, only those.
@@ -83,7 +85,8 @@ func (req *Request) decode() {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
 	}
-	_ = json.Unmarshal(req.Body, &b)
+	var bad *json.SyntaxError
+	req.malformed = errors.As(json.Unmarshal(req.Body, &b), &bad)
 	req.Model, req.Stream, req.MaxTokens = b.Model, b.Stream, max(b.MaxTokens, b.MaxCompletion)
 	req.CachePrompt = b.CachePrompt == nil || *b.CachePrompt
 	req.usage, req.base64 = b.StreamOptions.IncludeUsage, b.Encoding == "base64"

@@ -25,7 +25,7 @@ func (g *generation) stream() {
 			return
 		}
 		if finish == "" {
-			g.event(g.logged(g.chunk(map[string]any{"content": piece}, nil), piece))
+			g.send(piece)
 			continue
 		}
 		last := g.chunk(map[string]any{}, finish)
@@ -95,6 +95,22 @@ func (g *generation) logged(chunk map[string]any, piece string) map[string]any {
 		}
 	}
 	return chunk
+}
+
+// send sends a piece of the reply. The usual event is written out, because
+// under load this server shares its cores with the one that is measured.
+func (g *generation) send(piece string) {
+	if g.req.Path == "/v1/completions" || g.req.logprobs {
+		g.event(g.logged(g.chunk(map[string]any{"content": piece}, nil), piece))
+		return
+	}
+	if g.around == nil {
+		whole, _ := json.Marshal(g.chunk(map[string]any{"content": "|"}, nil)) // as in event
+		before, after, _ := strings.Cut(string(whole), `"|"`)
+		g.around = []string{"data: " + before, after + "\n\n"}
+	}
+	text, _ := json.Marshal(piece) // a string always marshals
+	g.write(g.around[0] + string(text) + g.around[1])
 }
 
 func (g *generation) event(v any) {
