@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -63,7 +64,7 @@ func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []stri
 	epoch := c.sweep(now)
 	found, missing := make([]*keptPassage, len(ids)), []string(nil)
 	for i, id := range ids {
-		if p, ok := c.kept.Get(id); ok && p.scope == scope && now.Sub(p.read) < passageLife {
+		if p, ok := c.find(id); ok && p.scope == scope && now.Sub(p.read) < passageLife {
 			found[i] = p
 		} else {
 			missing = append(missing, id)
@@ -90,6 +91,15 @@ func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []stri
 		}
 	}
 	return out, nil
+}
+
+// find looks for a passage. That it was used is noted one time in eight: what
+// is used often stays all the same, and noting costs more than looking.
+func (c *passageCache) find(id string) (*keptPassage, bool) {
+	if rand.Uint32()%8 == 0 { //nolint:gosec // no secret hangs on it
+		return c.kept.Get(id)
+	}
+	return c.kept.Peek(id)
 }
 
 // keep enters what was read, unless something was removed meanwhile.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -126,7 +127,7 @@ func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate,
 	missing := make([]int64, 0, rescoreBatch)
 	for _, c := range batch {
 		row := &s.rows[c.ordinal]
-		vector, ok := x.exact.Get(row.id)
+		vector, ok := x.kept(row.id)
 		if !ok {
 			missing = append(missing, row.id)
 			continue
@@ -141,6 +142,15 @@ func (x *Index) offer(ctx context.Context, s *store, q query, batch []candidate,
 		return nil
 	}
 	return x.offerRead(ctx, s, q, missing, top)
+}
+
+// kept looks for a vector in memory. That it was used is noted one time in
+// eight: what is used often stays all the same, and noting costs more than looking.
+func (x *Index) kept(id int64) ([]byte, bool) {
+	if rand.Uint32()%8 == 0 { //nolint:gosec // no secret hangs on it
+		return x.exact.Get(id)
+	}
+	return x.exact.Peek(id)
 }
 
 // offerRead scores vectors that are read from the file, and keeps them.
