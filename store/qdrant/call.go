@@ -42,6 +42,7 @@ func newCaller() *caller {
 func call[T any](ctx context.Context, x *Index, limit time.Duration, f func(context.Context) (T, error)) (T, error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, time.Second
+	refused := 0
 	out, err := backoff.Retry(ctx, func() (T, error) {
 		var out T
 		_, err := x.calls.breaker.Execute(func() (any, error) {
@@ -53,7 +54,10 @@ func call[T any](ctx context.Context, x *Index, limit time.Duration, f func(cont
 			}
 			return nil, err
 		})
-		if err != nil && !transient(err) {
+		if status.Code(err) == codes.InvalidArgument {
+			refused++
+		}
+		if err != nil && !transient(err) && refused != 1 { // the first time, the index may just be being made
 			err = backoff.Permanent(err)
 		}
 		return out, err

@@ -119,11 +119,11 @@ func (tr *traffic) since(moment time.Time) []sample {
 
 // check holds replies to what is promised: done, or told to come again, soon.
 // It counts them by kind and status.
-func check(seen []sample) (counts map[string]int, slowest time.Duration, problems []string) {
-	counts = map[string]int{}
+func check(seen []sample) (counts map[string]int, slowest map[string]time.Duration, problems []string) {
+	counts, slowest = map[string]int{}, map[string]time.Duration{}
 	for _, s := range seen {
 		counts[fmt.Sprintf("%s %d", s.kind, s.status)]++
-		slowest = max(slowest, s.took)
+		slowest[s.kind] = max(slowest[s.kind], s.took.Round(10*time.Millisecond))
 		good, within := s.later(), answerWithin
 		switch s.kind {
 		case "question":
