@@ -70,7 +70,7 @@ func (tr *traffic) end() {
 func (tr *traffic) upload() {
 	n := int(tr.next.Add(1)) - 1
 	path, content := fmt.Sprintf("rule-%04d.md", n), rule(n)
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end) && !tr.c.t.Failed(); {
 		began := time.Now()
 		id, r := tr.c.client.upload(path, content)
 		tr.note(sample{"upload", began, r})
