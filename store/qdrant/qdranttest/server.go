@@ -27,6 +27,7 @@ type Server struct {
 	args []string // of the child, without folder and port
 	port string
 	cmd  *exec.Cmd
+	out  *bufio.Reader // what the child prints
 }
 
 // shared is the test server of all tests of the process that do not stop it.
@@ -100,7 +101,8 @@ func (s *Server) Restart() {
 	require.NoError(s.t, err)
 	require.NoError(s.t, cmd.Start())
 	s.cmd = cmd
-	line, err := bufio.NewReader(out).ReadString('\n')
+	s.out = bufio.NewReader(out)
+	line, err := s.out.ReadString('\n')
 	require.NoError(s.t, err, "the server did not start")
 	s.port = strings.TrimSpace(line)
 	u := url.URL{Scheme: "http", Host: "localhost:" + s.port}
@@ -126,6 +128,19 @@ func (s *Server) end(signal syscall.Signal) {
 	require.NoError(s.t, s.cmd.Process.Signal(signal))
 	_ = s.cmd.Wait() // how it ended is no matter
 	s.cmd = nil
+}
+
+// Optimise builds the graphs of all that was written, and waits for it. A server
+// at QDRANT_URL does so by itself, and nothing is done.
+func (s *Server) Optimise() {
+	s.t.Helper()
+	if s.cmd == nil {
+		return
+	}
+	s.signal(syscall.SIGUSR1)
+	line, err := s.out.ReadString('\n')
+	require.NoError(s.t, err)
+	require.Equal(s.t, "optimised", strings.TrimSpace(line))
 }
 
 // Pause stops the server's processor time: connections stay, answers do not

@@ -4,7 +4,8 @@ The engine stores, filters and ranks. This file only translates messages, and ke
 lacks: collections, aliases, metadata, the strict mode's checks and the API key. What a call needs beyond that is
 refused with UNIMPLEMENTED.
 
-Usage: server.py DIR [--port N] [--api-key KEY] [--tls CERT KEY]. It prints the port it listens on.
+Usage: server.py DIR [--port N] [--api-key KEY] [--tls CERT KEY] [--optimise-every POINTS]. It prints the port it
+listens on. After SIGUSR1 it optimises all there is, then prints "optimised".
 """
 
 import argparse
@@ -193,9 +194,9 @@ class Collection:
             self.unoptimised += n
             return self.operation
 
-    def optimise(self):
+    def optimise(self, beyond):
         """What a server does by itself, behind the writes."""
-        if self.unoptimised > 2000:
+        if self.unoptimised > beyond:
             with self.writing:
                 self.unoptimised = 0
                 self.shard.optimize()
@@ -289,16 +290,19 @@ class Storage:
         part.write_text(json.dumps(self.aliases))
         os.replace(part, self.folder / "aliases.json")
 
-    def optimise(self):
+    def optimise(self, beyond):
+        with self.lock:
+            all = list(self.collections.values())
+        for c in all:
+            try:
+                c.optimise(beyond)
+            except Exception as err:  # a collection that was just deleted
+                print("optimise:", err, file=sys.stderr)
+
+    def keep_optimised(self, every):
         while True:
             time.sleep(1)
-            with self.lock:
-                all = list(self.collections.values())
-            for c in all:
-                try:
-                    c.optimise()
-                except Exception as err:  # a collection that was just deleted
-                    print("optimise:", err, file=sys.stderr)
+            self.optimise(every)
 
     def close(self):
         with self.lock:
@@ -500,6 +504,7 @@ def main():
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--api-key", default="")
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
+    parser.add_argument("--optimise-every", type=int, default=2000, metavar="POINTS")
     args = parser.parse_args()
     args.dir.mkdir(parents=True, exist_ok=True)
     storage = Storage(args.dir)
@@ -517,8 +522,14 @@ def main():
     else:
         port = server.add_insecure_port(address)
     server.start()
-    threading.Thread(target=storage.optimise, daemon=True).start()
+    threading.Thread(target=storage.keep_optimised, args=(args.optimise_every,), daemon=True).start()
     stop = threading.Event()
+
+    def optimise_now(*_):
+        storage.optimise(0)
+        print("optimised", flush=True)
+
+    signal.signal(signal.SIGUSR1, optimise_now)
     for s in (signal.SIGTERM, signal.SIGINT):
         signal.signal(s, lambda *_: stop.set())
     print(port, flush=True)
