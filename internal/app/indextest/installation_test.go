@@ -3,12 +3,15 @@ package indextest_test
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	qc "github.com/qdrant/go-client/qdrant"
 	"github.com/stretchr/testify/require"
 
 	"groundwork/ingest"
@@ -90,14 +93,43 @@ func scaleOut(tb testing.TB, dimensions int) *installation {
 	in.library, err = sql.Open(tb.Context(), sql.Options{URL: pgtest.URL(tb), Timeout: time.Minute})
 	require.NoError(tb, err)
 	tb.Cleanup(in.close)
-	s := qdranttest.StartOwn(tb)
-	x, err := qdrant.Open(tb.Context(), qdrant.Options{
-		URL: s.URL, APIKey: s.APIKey, Alias: fmt.Sprintf("indextest-%d-%d", os.Getpid(), time.Now().UnixNano()),
-		Dimensions: dimensions, Fingerprint: "made up", Quantise: true, Timeout: time.Minute, SearchTimeout: time.Minute,
-	}, in.library.Ledger())
-	require.NoError(tb, err)
-	in.index = x
+	in.index = openQdrant(tb, qdrant.Options{Dimensions: dimensions, Quantise: true}, in.library.Ledger())
 	return in
+}
+
+// openQdrant makes an index of its own on the server that tests share; its
+// collection goes with the test.
+func openQdrant(tb testing.TB, o qdrant.Options, ledger qdrant.Ledger) *qdrant.Index {
+	tb.Helper()
+	s := qdranttest.Start(tb)
+	o.URL, o.APIKey, o.Fingerprint = s.URL, s.APIKey, "made up"
+	o.Alias = fmt.Sprintf("indextest-%d-%d", os.Getpid(), time.Now().UnixNano())
+	o.Timeout, o.SearchTimeout = time.Minute, time.Minute // patient: the machine may be busy
+	x, err := qdrant.Open(tb.Context(), o, ledger)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { drop(tb, s, o.Alias) })
+	return x
+}
+
+// drop takes the collection of an alias off a server that outlives the test.
+func drop(tb testing.TB, s *qdranttest.Server, alias string) {
+	tb.Helper()
+	u, err := url.Parse(s.URL)
+	require.NoError(tb, err)
+	port, err := strconv.Atoi(u.Port())
+	require.NoError(tb, err)
+	client, err := qc.NewClient(&qc.Config{Host: u.Hostname(), Port: port, APIKey: s.APIKey, UseTLS: u.Scheme == "https", SkipCompatibilityCheck: true, PoolSize: 1})
+	require.NoError(tb, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // the test's is over
+	defer cancel()
+	names, err := client.ListCollections(ctx)
+	require.NoError(tb, err)
+	for _, name := range names {
+		if strings.HasPrefix(name, alias+"-") {
+			require.NoError(tb, client.DeleteCollection(ctx, name))
+		}
+	}
 }
 
 // document is one that was parsed, chunked and embedded.
