@@ -120,6 +120,8 @@ soak: $(S3) $(TOOLS)/postgres $(TOOLS)/qdrant-python
 	@echo "Then PostgreSQL and Qdrant are killed, shut down, restarted, paused, cut off, silenced and slowed under traffic,"
 	@echo "and Qdrant is wiped and rebuilt. Each part ends with what \`groundwork verify\` finds. It takes up to an hour …"
 	@GROUNDWORK_SOAK=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -parallel 1 -v -timeout 2h ./internal/app/clustertest
+	@echo "1,000 documents move from one machine to PostgreSQL, Qdrant and S3 and back; 50 questions are asked in each place."
+	@GROUNDWORK_SOAK=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -run MigrateThereAndBack -v -timeout 2h ./internal/app
 
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \
