@@ -26,7 +26,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 	if p.kept == nil {
 		return p.DB.QueryContext(ctx, p.d.bind(query), p.d.clean(args)...)
 	}
-	stmt, err := p.kept.get(ctx, p.DB, query)
+	stmt, err := p.kept.get(ctx, p.DB, query) //nolint:sqlclosecheck // it is kept, and closed with the database
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (p *pool) QueryContext(ctx context.Context, query string, args ...any) (*sq
 
 func (p *pool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	if p.kept != nil {
-		if stmt, err := p.kept.get(ctx, p.DB, query); err == nil && stmt != nil {
+		if stmt, err := p.kept.get(ctx, p.DB, query); err == nil && stmt != nil { //nolint:sqlclosecheck // as above
 			return stmt.QueryRowContext(ctx, args...)
 		}
 	}
