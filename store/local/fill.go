@@ -14,11 +14,12 @@ const fillRows = 32 << 10
 // fill brings all posting lists of a store into memory, when they take no more
 // than half of the cache. Every question has words that few others had; reading
 // such a list from FTS5 takes as long as all the rest of a search. It is tried
-// once. The caller holds the store's lock for reading, so the rows stay as they are.
+// once, and not at all while the cache is full of other stores' lists: where many
+// tenants ask, filling for one would drive out what the others come back for. The caller holds the store's lock for reading, so the rows stay as they are.
 func (x *Index) fill(ctx context.Context, s *store) error {
 	s.preparing.Lock()
 	defer s.preparing.Unlock()
-	if s.filled || s.live() > fillRows {
+	if s.filled || s.live() > fillRows || !x.cache.roomy() {
 		return nil
 	}
 	lists, err := s.readLists(ctx, x.read, x.cache.limit/2)

@@ -116,6 +116,13 @@ func (c *termCache) resize(l *termList) {
 	}
 }
 
+// roomy tells that at least half of the cache is free.
+func (c *termCache) roomy() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.used <= c.limit/2
+}
+
 func (c *termCache) drop(e *list.Element) {
 	l := c.recent.Remove(e).(*termList)
 	c.used -= l.size
