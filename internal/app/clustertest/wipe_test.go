@@ -2,6 +2,8 @@ package clustertest_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -19,9 +21,14 @@ func TestWipedQdrantIsRebuiltByOneCommand(t *testing.T) {
 	t.Parallel()
 	model := llmtest.Start(t, llmtest.Options{})
 	c := startWith(t, 2, settings{Batch: 1, Model: model.BaseURL(), JobTimeout: scale(30*time.Second, 0), RescueAfter: scale(90*time.Second, 0)})
+	before := map[string]string{}
+	for n := range 5 {
+		path := fmt.Sprintf("before-%d.md", n)
+		before[path] = c.uploadUntilTaken(path, rule(n))
+	}
+	require.Eventually(t, func() bool { return c.client.count("ready") == len(before) }, time.Minute, 50*time.Millisecond)
+	before["half.md"] = c.halfIndexed(model)
 	tr := c.traffic(scale(300*time.Millisecond, 100*time.Millisecond))
-	tr.begin()
-	half := c.halfIndexed(model)
 	c.qdrant.Wipe()
 	c.qdrant.Restart()
 	model.Heal()
@@ -43,7 +50,7 @@ func TestWipedQdrantIsRebuiltByOneCommand(t *testing.T) {
 	_, _, problems := check(tr.since(lost))
 	require.Empty(t, problems)
 	acknowledged := tr.taken()
-	acknowledged["half.md"] = half
+	maps.Copy(acknowledged, before)
 	c.settled(acknowledged, scale(3*time.Minute, 20*time.Minute))
 	require.True(t, tr.answered())
 }

@@ -3,6 +3,7 @@ package clustertest_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -109,11 +110,15 @@ func TestAStartWaits(t *testing.T) {
 func TestWorkBeginsWhenTheDatabaseIsBack(t *testing.T) {
 	t.Parallel()
 	model := llmtest.Start(t, llmtest.Options{})
-	c := prepare(t, settings{Batch: 4, Model: model.BaseURL(), Works: 2})
-	model.Inject(llmtest.Fault{Kind: llmtest.Slow, Path: "/v1/chat/completions", Delay: 2 * time.Second, Times: 1}) // jobs wait for the chat model to be measured
+	there, err := url.Parse(model.URL)
+	require.NoError(t, err)
+	modelWay := newProxy(t, "tcp", there.Host)
+	modelWay.hold() // jobs wait for the chat model to be measured
+	c := prepare(t, settings{Batch: 4, Model: "http://" + modelWay.addr + "/v1", Works: 2})
 	c.serve = newProcess(t, c.settings("serve", false))
 	c.client = newClient(t, c.serve)
 	c.pgWay.refuse()
+	modelWay.flow()
 	require.Eventually(t, func() bool { return strings.Contains(c.serve.log(), "documents wait for the database") }, time.Minute, 20*time.Millisecond)
 	c.pgWay.listen()
 	id := c.uploadUntilTaken("rule.md", rule(0))
