@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -230,6 +231,7 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 			return
 		case <-measured:
 		}
+		debug.FreeOSMemory() // what the start took
 		stop, err := a.work(waiting, workers)
 		if err != nil {
 			a.opts.Log.Error("documents are not worked on; restart the server", "error", err)
