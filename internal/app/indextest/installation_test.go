@@ -56,9 +56,11 @@ func (in *installation) close() {
 type kind struct {
 	name string
 	open func(tb testing.TB, dimensions int) *installation
+
+	rounding float64 // Qdrant adds terms in float32, in the order of its segments
 }
 
-var kinds = []kind{{"embedded", embedded}, {"qdrant", scaleOut}}
+var kinds = []kind{{name: "embedded", open: embedded}, {name: "qdrant", open: scaleOut, rounding: 1e-6}}
 
 // embedded is SQLite and the embedded index.
 func embedded(tb testing.TB, dimensions int) *installation {
