@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,11 @@ func TestMetricsAfterARun(t *testing.T) {
 	s.json("POST", "/v1/vector_stores", map[string]any{"name": "empty"}, 200, nil)
 	require.True(t, s.ask("test-chat@empty", "Is there anything?").Groundwork.Abstained)
 
-	text := s.get("/metrics")
+	var text string
+	require.Eventually(t, func() bool { // the queue writes a job's end after the document's
+		text = s.get("/metrics")
+		return strings.Contains(text, `groundwork_queue_jobs{kind="parse",state="cancelled"} 1`)
+	}, 20*time.Second, 20*time.Millisecond)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	require.NoError(t, err)
 	require.Empty(t, problems)
