@@ -268,7 +268,8 @@ func (p *pool) soon() time.Duration {
 	return min(max(wait, time.Second), time.Minute)
 }
 
-// wait is how long a request that comes now should have to wait; 0 when nothing is known.
+// wait is how long a request that comes now should have to wait, with the
+// running ones half done on average; 0 when nothing is known.
 func (p *pool) wait() time.Duration {
 	slots := 0
 	for _, s := range p.servers {
@@ -279,7 +280,7 @@ func (p *pool) wait() time.Duration {
 	if slots == 0 {
 		return 0
 	}
-	return p.mean * time.Duration(1+p.line.n/slots)
+	return p.mean * time.Duration(1+2*p.line.n) / time.Duration(2*slots)
 }
 
 // dispatch serves the line as far as slots are free.

@@ -323,7 +323,7 @@ func TestNobodyWaitsInVain(t *testing.T) {
 	s := llmtest.Start(t, llmtest.Options{Slots: 1, Reply: func(llmtest.Request) llmtest.Reply {
 		return llmtest.Reply{Text: "done", Pace: 30 * time.Millisecond}
 	}})
-	chat := over(t, []*llmtest.Server{s}, func(o *llm.ChatOptions) { o.Pool.Parallel, o.Pool.MaxWait = 1, 20*time.Millisecond })
+	chat := over(t, []*llmtest.Server{s}, func(o *llm.ChatOptions) { o.Pool.Parallel, o.Pool.MaxWait = 1, 10*time.Millisecond })
 	taken := 0
 	ask := func(text string) rag.Prompt {
 		p := ask(text)

@@ -111,6 +111,7 @@ func (m matcher) best(c claim) (window, bool) {
 	for s, units := range m.units {
 		header := newBitset(len(wanted.terms))
 		header.fill(wanted.terms, m.tables[s].header)
+		names := wanted.names.without(header)
 		held, labels := wanted.profiles(units, m.tables[s])
 		for from := range units {
 			sum.clear()
@@ -124,7 +125,7 @@ func (m matcher) best(c claim) (window, bool) {
 					continue // another row than the claim's
 				}
 				w := window{source: s, from: from, to: to}
-				score := wanted.score(c, sum, header, &w)
+				score := wanted.score(c, sum, names, &w)
 				if score > bestScore+1e-9 {
 					best, bestScore, found = w, score, true
 				}
@@ -135,7 +136,7 @@ func (m matcher) best(c claim) (window, bool) {
 }
 
 // score rates a window whose units together hold what sum says.
-func (w wants) score(c claim, sum profile, header bitset, at *window) float64 {
+func (w wants) score(c claim, sum profile, names bitset, at *window) float64 {
 	at.share = share(sum.terms.count(), len(w.terms))
 	about := share(sum.question.count(), len(w.question))
 	numberShare := 1.0
@@ -147,7 +148,7 @@ func (w wants) score(c claim, sum profile, header bitset, at *window) float64 {
 		support = (at.share*float64(len(w.terms)) + about*3) / float64(len(w.terms)+3)
 	}
 	at.verdict = verdict(support, numberShare, c.negative && !sum.negative)
-	if at.verdict == Supported && !w.names.held(sum.terms, header) {
+	if at.verdict == Supported && !sum.terms.holds(names) {
 		at.verdict = Partly
 	}
 	return support + 0.5*numberShare*min(1, float64(len(w.numbers))) + 0.2*about - 0.04*float64(at.to-at.from-1)

@@ -12,7 +12,7 @@ import "strings"
 // Links over http to an allowed host stay. Text may come in pieces; a piece
 // that could be the start of something is held back.
 type neutral struct {
-	hosts []string // lower case; *.example.com allows what is below example.com
+	hosts []string // *.example.com allows what is below example.com
 	held  string
 }
 
@@ -121,6 +121,7 @@ func begins(word, s string) bool { return len(s) < len(word) && strings.EqualFol
 
 func (n *neutral) allowed(host string) bool {
 	for _, h := range n.hosts {
+		h = strings.ToLower(h)
 		if below, many := strings.CutPrefix(h, "*"); host == h || many && strings.HasSuffix(host, below) && len(host) > len(below) {
 			return true
 		}

@@ -58,7 +58,7 @@ func TestLinksToAllowedHostsStay(t *testing.T) {
 		"https://wiki.example/ https://xwiki.example/":                       "https: //wiki.example/ https: //xwiki.example/",
 		"[x](javascript://docs.example/%0aalert)":                            "[x] (javascript://docs.example/%0aalert)",
 	} {
-		require.Equal(t, want, neutralised(text, "docs.example", "*.wiki.example"))
+		require.Equal(t, want, neutralised(text, "Docs.example", "*.wiki.example"))
 	}
 }
 

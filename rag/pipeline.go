@@ -27,7 +27,7 @@ type Options struct {
 	Abstain     Abstain
 	MaxTokens   int // of a reply when the question names none
 	Temperature float64
-	LinkHosts   []string // lower case: links in answers may go there, *.example.com to all below it
+	LinkHosts   []string // links in answers may go there, *.example.com to all below it
 }
 
 // About is what goes into an answer's fingerprint.

@@ -91,14 +91,12 @@ func (b bitset) holds(o bitset) bool {
 	return true
 }
 
-// held tells whether a and c together have all of b.
-func (b bitset) held(a, c bitset) bool {
+func (b bitset) without(o bitset) bitset {
+	out := make(bitset, len(b))
 	for i := range b {
-		if b[i]&^(a[i]|c[i]) != 0 {
-			return false
-		}
+		out[i] = b[i] &^ o[i]
 	}
-	return true
+	return out
 }
 
 func (b bitset) meets(o bitset) bool {
