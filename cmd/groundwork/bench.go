@@ -21,7 +21,7 @@ type benchFlags struct {
 	sweep                            bool
 	bound, duration, warmup          time.Duration
 	mix, keyFile, html               string
-	keys, maxTokens                  int
+	keys, maxTokens, connections     int
 	seed                             uint64
 }
 
@@ -55,6 +55,7 @@ func (c *cli) benchCmd() *cobra.Command {
 	flags.DurationVar(&f.warmup, "warmup", 2*time.Second, "before it: requests are sent and not counted")
 	flags.StringVar(&f.mix, "mix", "ask=1", "shares of ask, search and upload, such as ask=90,search=8,upload=2")
 	flags.IntVar(&f.keys, "keys", 0, "make so many keys in the data directory for the run, and revoke them after it")
+	flags.IntVar(&f.connections, "connections", 256, "open at once, and at least one for each client; more requests wait, which counts as latency")
 	flags.StringVar(&f.keyFile, "key-file", "", "file with API keys, one a line, used in turn")
 	flags.IntVar(&f.maxTokens, "max-tokens", 0, "of an answer; 0: the server's default")
 	flags.Uint64Var(&f.seed, "seed", 1, "of arrival times and kinds; the same seed sends the same")
@@ -79,8 +80,8 @@ func (f *benchFlags) plan() (load.Plan, error) {
 		return load.Plan{}, errors.New("--sweep raises a rate; leave --concurrency out")
 	case !f.sweep && (f.rate > 0) == (f.clients > 0):
 		return load.Plan{}, errors.New("say how much load: --rate, --concurrency or --sweep")
-	case f.rate < 0 || f.clients < 0 || f.keys < 0 || f.duration <= 0 || f.warmup < 0 || f.bound <= 0:
-		return load.Plan{}, errors.New("--rate, --concurrency, --keys, --duration, --warmup and --bound must not be negative, and --duration and --bound not 0")
+	case f.rate < 0 || f.clients < 0 || f.keys < 0 || f.connections < 1 || f.duration <= 0 || f.warmup < 0 || f.bound <= 0:
+		return load.Plan{}, errors.New("--rate, --concurrency, --keys, --duration, --warmup and --bound must not be negative, and --duration, --bound and --connections not 0")
 	}
 	if f.sweep && f.rate == 0 {
 		f.rate = 1
@@ -110,7 +111,7 @@ func (c *cli) bench(ctx context.Context, f benchFlags) error {
 	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
 		return err
 	}
-	target := load.Target{Base: api.base, Store: f.store, Questions: questions, MaxTokens: f.maxTokens,
+	target := load.Target{Base: api.base, Store: f.store, Questions: questions, MaxTokens: f.maxTokens, Connections: max(f.connections, f.clients),
 		Uploads: fmt.Sprintf("bench-%d", time.Now().Unix())}
 	if target.Model, err = api.storeModel(ctx, f.store); err != nil {
 		return err

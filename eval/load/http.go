@@ -26,6 +26,9 @@ type Target struct {
 	Uploads   string   // store that uploads go to
 	Questions []string // used in turn, for searches too
 	MaxTokens int      // of an answer; 0: the server's default
+	// Connections is how many are open at once; requests beyond wait, and that counts as latency. 0: no bound:
+	// what piles up at a server out of breath then takes the generator's own cores for making connections.
+	Connections int
 }
 
 // maxEvent is the longest event of a stream, in bytes.
@@ -53,7 +56,7 @@ func HTTP(t Target) (send Send, closeIdle func(), err error) {
 	}
 	transport := &http.Transport{
 		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		MaxIdleConnsPerHost: 4096, DisableCompression: true, WriteBufferSize: 2 << 10, ReadBufferSize: 8 << 10,
+		MaxIdleConnsPerHost: 4096, MaxConnsPerHost: t.Connections, DisableCompression: true, WriteBufferSize: 2 << 10, ReadBufferSize: 8 << 10,
 	}
 	c := &client{Target: t, http: &http.Client{Transport: transport}, readers: make(chan *bufio.Reader, 256),
 		ask: base.JoinPath("/v1/chat/completions"), find: base.JoinPath("/v1/search"), take: base.JoinPath("/v1/documents")}

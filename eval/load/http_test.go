@@ -142,3 +142,40 @@ func TestServerThatIsNotThere(t *testing.T) {
 		require.Error(t, err)
 	}
 }
+
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	const bound = 3
+	var mu sync.Mutex
+	from, full, gate := map[string]bool{}, make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		if from[r.RemoteAddr] = true; len(from) == bound {
+			select {
+			case <-full:
+			default:
+				close(full)
+			}
+		}
+		mu.Unlock()
+		<-gate
+		_, _ = w.Write([]byte(`{"data":[]}`))
+	}))
+	t.Cleanup(server.Close)
+	send, closeIdle, err := HTTP(Target{Base: server.URL, Questions: []string{"one?"}, Connections: bound})
+	require.NoError(t, err)
+	t.Cleanup(closeIdle)
+	var all sync.WaitGroup
+	for n := range 4 * bound {
+		all.Go(func() {
+			r := send(t.Context(), Request{Kind: Search, N: n})
+			if r.Err != nil || r.Status != http.StatusOK {
+				t.Error(r.Status, r.Err)
+			}
+		})
+	}
+	<-full
+	close(gate)
+	all.Wait()
+	require.Len(t, from, bound)
+}

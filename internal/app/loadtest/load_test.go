@@ -82,7 +82,7 @@ func startLoad(b *testing.B) *loaded {
 		require.NoError(b, os.WriteFile(filepath.Join(dir, "filled"), nil, 0o600))
 	}
 	require.InDelta(b, 10_000, chunks(b, l.child.url), 500)
-	send, closeIdle, err := load.HTTP(load.Target{Base: l.child.url, Model: "test-chat@h", Store: "h", Questions: loadQuestions(20_000)})
+	send, closeIdle, err := load.HTTP(load.Target{Base: l.child.url, Model: "test-chat@h", Store: "h", Questions: loadQuestions(20_000), Connections: 10 * loadClients})
 	require.NoError(b, err)
 	b.Cleanup(closeIdle)
 	l.send = send
