@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"groundwork/internal/apptest"
 	"groundwork/llm/llmtest"
 )
 
@@ -70,14 +71,13 @@ func BenchmarkStart(b *testing.B) {
 	settings := serveSettings{Dir: b.TempDir(), Model: model.BaseURL()}
 	var resident float64
 	for range b.N {
-		child := startChild(b, settings)
-		resp, err := http.Get(child.url + "/healthz")
+		child := apptest.Start(b, settings)
+		resp, err := http.Get(child.URL + "/healthz")
 		require.NoError(b, err)
 		require.NoError(b, resp.Body.Close())
 		b.StopTimer()
-		resident = residentMB(b, child.cmd)
-		require.NoError(b, child.cmd.Process.Kill())
-		child.wait()
+		resident = residentMB(b, child.Cmd)
+		child.Kill()
 		b.StartTimer()
 	}
 	b.ReportMetric(resident, "MB_resident")

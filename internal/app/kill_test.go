@@ -4,37 +4,28 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 	"groundwork/llm/llmtest"
 )
 
-// serveEnv makes the test binary a server: its value is a serveSettings.
-const serveEnv = "GROUNDWORK_TEST_SERVE"
-
 type serveSettings struct{ Dir, Model string }
 
-// serveChild is the server that gets killed.
-func serveChild(raw string) int {
-	var settings serveSettings
-	if err := json.Unmarshal([]byte(raw), &settings); err != nil {
-		return 2
-	}
+// serve is the server that gets killed.
+func serve(ctx context.Context, settings serveSettings) error {
 	cfg, err := settings.config()
-	if err == nil {
-		err = app.Run(context.Background(), cfg, app.Options{OnListen: func(url string) { fmt.Println(url) }})
+	if err != nil {
+		return err
 	}
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+	return app.Run(ctx, cfg, app.Options{OnListen: apptest.Announce})
 }
 
 // TestKillNineLosesNothing kills the server at random moments while documents
@@ -48,15 +39,15 @@ func TestKillNineLosesNothing(t *testing.T) {
 	acknowledged := map[string]string{} // path to id
 	next := 0
 	for kill := 0; kill <= kills; kill++ {
-		child := startChild(t, settings)
+		child := apptest.Start(t, settings)
 		timer := time.AfterFunc(time.Duration(50+rand.IntN(900))*time.Millisecond, func() {
 			if kill < kills {
-				_ = child.cmd.Process.Kill() // the test's own child; a second kill is harmless
+				child.Signal(os.Kill)
 			}
 		})
 		for next < documents*(kill+1)/(kills+1) {
 			path := fmt.Sprintf("rule-%03d.md", next)
-			id, err := tryUpload(t, child.url, path, handbook(next))
+			id, err := tryUpload(t, child.URL, path, handbook(next))
 			if err != nil {
 				break // killed; the next server gets the same file again
 			}
@@ -64,14 +55,13 @@ func TestKillNineLosesNothing(t *testing.T) {
 			next++
 		}
 		if kill < kills {
-			child.wait()
+			<-child.Done()
 			timer.Stop()
 			continue
 		}
-		s := &server{t: t, url: child.url}
+		s := &server{t: t, url: child.URL}
 		s.checkStore(documents, acknowledged)
-		require.NoError(t, child.cmd.Process.Kill())
-		child.wait()
+		child.Kill()
 	}
 	require.Len(t, acknowledged, documents)
 }
@@ -110,36 +100,6 @@ func (s *server) checkStore(documents int, acknowledged map[string]string) {
 		}
 		require.NotEmpty(s.t, seen)
 	}
-}
-
-type childServer struct {
-	cmd *exec.Cmd
-	url string
-	out io.ReadCloser
-}
-
-func startChild(t testing.TB, settings serveSettings) childServer {
-	t.Helper()
-	raw, err := json.Marshal(settings)
-	require.NoError(t, err)
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), exe)
-	cmd.Env = append(os.Environ(), serveEnv+"="+string(raw))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	var url string
-	_, err = fmt.Fscanln(out, &url)
-	require.NoError(t, err)
-	return childServer{cmd, url, out}
-}
-
-// wait reaps the child; that it was killed is no error here.
-func (c childServer) wait() {
-	_, _ = io.Copy(io.Discard, c.out)
-	_ = c.cmd.Wait()
 }
 
 func tryUpload(t *testing.T, base, path, content string) (string, error) {

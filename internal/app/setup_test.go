@@ -19,18 +19,14 @@ import (
 
 	"groundwork/configs"
 	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
 )
 
 // TestMain lets the test binary be the parser child and a server to kill.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
-		os.Exit(app.RunParseChild())
-	}
-	if raw := os.Getenv(serveEnv); raw != "" {
-		os.Exit(serveChild(raw))
-	}
+	apptest.Child(serve)
 	code := m.Run()
 	if err := pgtest.Stop(); err != nil {
 		fmt.Println(err)

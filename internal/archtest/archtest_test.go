@@ -54,6 +54,7 @@ var table = map[string]rule{
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
+	"internal/apptest":        {ours: []string{"internal/app"}, theirs: []string{"github.com/stretchr/testify"}},
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},

@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/goleak"
 
-	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 )
 
 // soakEnv makes the tests long: see scale.
@@ -17,12 +17,7 @@ const soakEnv = "GROUNDWORK_SOAK"
 
 // TestMain lets the test binary be the parser child, a server and a worker.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
-		os.Exit(app.RunParseChild())
-	}
-	if raw := os.Getenv(processEnv); raw != "" {
-		os.Exit(runProcess(raw))
-	}
+	apptest.Child(run)
 	goleak.VerifyTestMain(m)
 }
 

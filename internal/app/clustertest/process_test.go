@@ -2,12 +2,8 @@ package clustertest_test
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -18,11 +14,9 @@ import (
 
 	"groundwork/configs"
 	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 	"groundwork/store/blob/s3test"
 )
-
-// processEnv makes the test binary a server or a worker: its value is a settings.
-const processEnv = "GROUNDWORK_CLUSTER_PROCESS"
 
 // settings of one process. What they do not name is as it is shipped.
 type settings struct {
@@ -53,22 +47,7 @@ func (s settings) config() (configs.Config, error) {
 	return cfg, err
 }
 
-// runProcess is a server or a worker until SIGTERM; it logs into its folder.
-func runProcess(raw string) int {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	var s settings
-	err := json.Unmarshal([]byte(raw), &s)
-	if err == nil {
-		err = run(ctx, s)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return 0
-}
-
+// run is a server or a worker; it logs into its folder.
 func run(ctx context.Context, s settings) error {
 	cfg, err := s.config()
 	if err != nil {
@@ -79,7 +58,7 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer log.Close()
-	return app.Run(ctx, cfg, app.Options{Version: "test", Worker: s.Worker, Log: app.Logger(log, cfg.Log), OnListen: func(url string) { fmt.Println(url) }})
+	return app.Run(ctx, cfg, app.Options{Version: "test", Worker: s.Worker, Log: app.Logger(log, cfg.Log), OnListen: apptest.Announce})
 }
 
 const logFile = "log.txt"
@@ -89,11 +68,8 @@ type process struct {
 	t        *testing.T
 	settings settings
 
-	mu   sync.Mutex
-	url  string
-	cmd  *exec.Cmd     // nil while it does not run
-	done chan struct{} // closed when it has ended
-	code int           // that it ended with
+	mu  sync.Mutex
+	now *apptest.Process // its latest life
 }
 
 func newProcess(t *testing.T, s settings) *process {
@@ -112,71 +88,41 @@ func newProcess(t *testing.T, s settings) *process {
 // start starts the process and waits until it listens.
 func (p *process) start() {
 	p.t.Helper()
-	raw, err := json.Marshal(p.settings)
-	require.NoError(p.t, err)
-	exe, err := os.Executable()
-	require.NoError(p.t, err)
-	cmd := exec.Command(exe) // not the test's context: it outlives it, for clean-ups
-	cmd.Env, cmd.Stderr = append(os.Environ(), processEnv+"="+string(raw)), os.Stderr
-	cmd.SysProcAttr = endsWithParent()
-	out, err := cmd.StdoutPipe()
-	require.NoError(p.t, err)
-	require.NoError(p.t, cmd.Start())
-	var url string
-	_, err = fmt.Fscanln(out, &url)
-	require.NoError(p.t, err, "the process did not start")
+	started := apptest.Start(p.t, p.settings, func(c *exec.Cmd) { c.SysProcAttr = endsWithParent() })
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	done := make(chan struct{})
-	p.cmd, p.url, p.done = cmd, url, done
-	go func() {
-		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait() // how it ended is in its state
-		p.mu.Lock()
-		p.code = cmd.ProcessState.ExitCode()
-		p.mu.Unlock()
-		close(done)
-	}()
+	p.now = started
+}
+
+func (p *process) latest() *apptest.Process {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
 }
 
 // address is where the process listens.
-func (p *process) address() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.url
-}
+func (p *process) address() string { return p.latest().URL }
 
 // running tells whether the process has not ended.
 func (p *process) running() bool {
-	p.mu.Lock()
-	done := p.done
-	p.mu.Unlock()
 	select {
-	case <-done:
+	case <-p.latest().Done():
 		return false
 	default:
 		return true
 	}
 }
 
-// signal sends one; a process that has ended takes none.
-func (p *process) signal(s syscall.Signal) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_ = p.cmd.Process.Signal(s)
-}
+func (p *process) signal(s syscall.Signal) { p.latest().Signal(s) }
 
 // kill ends the process as a power cut would, and waits until it is gone.
-func (p *process) kill() {
-	p.signal(syscall.SIGKILL)
-	<-p.done
-}
+func (p *process) kill() { p.latest().Kill() }
 
 // stop ends the process as an operator would, and gives the code it ended with.
 func (p *process) stop() int {
-	p.signal(syscall.SIGTERM)
-	<-p.done
-	return p.code
+	last := p.latest()
+	_ = last.Stop() // Code says how
+	return last.Code()
 }
 
 // log is everything that the process logged, in all its lives.

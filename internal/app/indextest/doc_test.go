@@ -8,23 +8,14 @@ import (
 	"os"
 	"testing"
 
-	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 	"groundwork/internal/pgtest"
 	"groundwork/store/qdrant/qdranttest"
 )
 
 // TestMain lets the test binary be a server, and ends what tests share.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
-		os.Exit(app.RunParseChild())
-	}
-	if raw := os.Getenv(serveEnv); raw != "" {
-		if err := serve(raw); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	apptest.Child(serve)
 	code := m.Run()
 	for _, stop := range []func() error{qdranttest.StopShared, pgtest.Stop} {
 		if err := stop(); err != nil {

@@ -2,24 +2,12 @@ package indextest_test
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
-	"syscall"
-	"testing"
-	"time"
-
-	"github.com/stretchr/testify/require"
 
 	"groundwork/configs"
 	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 )
-
-// serveEnv makes the test binary a server: its value is a settings.
-const serveEnv = "GROUNDWORK_INDEX_SERVE"
 
 type settings struct{ Dir, Model string }
 
@@ -32,45 +20,11 @@ func (s settings) config() (configs.Config, error) {
 	return cfg, err
 }
 
-// serve runs a server as it is shipped until SIGTERM.
-func serve(raw string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	var s settings
-	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return err
-	}
+// serve runs a server as it is shipped.
+func serve(ctx context.Context, s settings) error {
 	cfg, err := s.config()
 	if err != nil {
 		return err
 	}
-	return app.Run(ctx, cfg, app.Options{OnListen: func(url string) { fmt.Println(url) }})
+	return app.Run(ctx, cfg, app.Options{OnListen: apptest.Announce})
 }
-
-// child is a server in a process of its own.
-type child struct {
-	cmd  *exec.Cmd
-	url  string
-	took time.Duration // from the start of the process until it answers
-}
-
-func startChild(tb testing.TB, s settings) child {
-	tb.Helper()
-	raw, err := json.Marshal(s)
-	require.NoError(tb, err)
-	exe, err := os.Executable()
-	require.NoError(tb, err)
-	cmd := exec.CommandContext(tb.Context(), exe)
-	cmd.Env, cmd.Stderr = append(os.Environ(), serveEnv+"="+string(raw)), os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(tb, err)
-	began := time.Now()
-	require.NoError(tb, cmd.Start())
-	var url string
-	_, err = fmt.Fscanln(out, &url)
-	require.NoError(tb, err)
-	return child{cmd, url, time.Since(began)}
-}
-
-// stop lets the server end by itself.
-func (c child) stop() error { return errors.Join(c.cmd.Process.Signal(syscall.SIGTERM), c.cmd.Wait()) }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"groundwork/internal/apptest"
 	"groundwork/llm/llmtest"
 	"groundwork/rag"
 )
@@ -72,15 +73,15 @@ func embeddedTenants(b *testing.B, size pairSize) {
 	p.alone.close()
 
 	b.Run("served", func(b *testing.B) {
-		many, alone := startChild(b, settings{Dir: manyDir, Model: model.BaseURL()}), startChild(b, settings{Dir: aloneDir, Model: model.BaseURL()})
+		many, alone := apptest.Start(b, settings{Dir: manyDir, Model: model.BaseURL()}), apptest.Start(b, settings{Dir: aloneDir, Model: model.BaseURL()})
 		defer func() {
-			require.NoError(b, many.stop())
-			require.NoError(b, alone.stop())
+			require.NoError(b, many.Stop())
+			require.NoError(b, alone.Stop())
 		}()
-		b.Logf("start %v, alone %v; resident %.0f MB, alone %.0f MB", many.took, alone.took, resident(b, many), resident(b, alone))
+		b.Logf("start %v, alone %v; resident %.0f MB, alone %.0f MB", many.Took, alone.Took, resident(b, many), resident(b, alone))
 		p.compareAll(b, askers{
-			many:  func(ctx context.Context, t tenancy, q question) error { return search(ctx, many.url, t.token, q.text) },
-			alone: func(ctx context.Context, t tenancy, q question) error { return search(ctx, alone.url, t.token, q.text) },
+			many:  func(ctx context.Context, t tenancy, q question) error { return search(ctx, many.URL, t.token, q.text) },
+			alone: func(ctx context.Context, t tenancy, q question) error { return search(ctx, alone.URL, t.token, q.text) },
 		})
 		b.Logf("after the questions: resident %.0f MB, alone %.0f MB", resident(b, many), resident(b, alone))
 	})
@@ -210,7 +211,7 @@ func (in *installation) ask(ctx context.Context, t tenancy, q question) error {
 // serverKind lets a server make its index, and reads what for.
 func serverKind(b *testing.B, s settings) vectorKind {
 	b.Helper()
-	require.NoError(b, startChild(b, s).stop())
+	require.NoError(b, apptest.Start(b, s).Stop())
 	db, err := stdsql.Open("sqlite", filepath.Join(s.Dir, "index", "index.db"))
 	require.NoError(b, err)
 	defer db.Close()
@@ -240,9 +241,9 @@ func search(ctx context.Context, base, token, query string) error {
 	return err
 }
 
-func resident(b *testing.B, c child) float64 {
+func resident(b *testing.B, p *apptest.Process) float64 {
 	b.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.cmd.Process.Pid))
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p.Cmd.Process.Pid))
 	require.NoError(b, err)
 	pages, err := strconv.Atoi(strings.Fields(string(raw))[1])
 	require.NoError(b, err)

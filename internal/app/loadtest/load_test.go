@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/eval/load"
+	"groundwork/internal/apptest"
 	"groundwork/llm/llmtest"
 )
 
@@ -37,7 +38,7 @@ const loadClients = 32
 // the slots for answers and not the processor are what is scarce.
 func BenchmarkAnswersPerSecond(b *testing.B) {
 	l := startLoad(b)
-	defer func() { require.NoError(b, l.child.stop()) }()
+	defer func() { require.NoError(b, l.server.Stop()) }()
 	calm := l.measure("32 clients", load.Plan{Clients: loadClients})
 	require.Zero(b, calm.Failed+calm.Refused, "%v %v", calm.Reasons, calm.Statuses)
 	b.ReportMetric(calm.Achieved, "answers/s")
@@ -60,11 +61,11 @@ func BenchmarkAnswersPerSecond(b *testing.B) {
 
 // loaded is a server process with a filled store and its scripted models.
 type loaded struct {
-	b     *testing.B
-	model *llmtest.Server
-	pace  *atomic.Int64
-	child child
-	send  load.Send
+	b      *testing.B
+	model  *llmtest.Server
+	pace   *atomic.Int64
+	server *apptest.Process
+	send   load.Send
 }
 
 func startLoad(b *testing.B) *loaded {
@@ -76,13 +77,13 @@ func startLoad(b *testing.B) *loaded {
 	dir := cmp.Or(os.Getenv(loadDirEnv), b.TempDir())
 	_, err := os.Stat(filepath.Join(dir, "filled"))
 	filled := err == nil
-	l.child = startChild(b, settings{Dir: dir, Model: l.model.BaseURL(), Profile: os.Getenv(loadProfileEnv)})
+	l.server = apptest.Start(b, settings{Dir: dir, Model: l.model.BaseURL(), Profile: os.Getenv(loadProfileEnv)})
 	if !filled {
-		fill(b, l.child.url, 10_000)
+		fill(b, l.server.URL, 10_000)
 		require.NoError(b, os.WriteFile(filepath.Join(dir, "filled"), nil, 0o600))
 	}
-	require.InDelta(b, 10_000, chunks(b, l.child.url), 500)
-	send, closeIdle, err := load.HTTP(load.Target{Base: l.child.url, Model: "test-chat@h", Store: "h", Questions: loadQuestions(20_000), Connections: 10 * loadClients})
+	require.InDelta(b, 10_000, chunks(b, l.server.URL), 500)
+	send, closeIdle, err := load.HTTP(load.Target{Base: l.server.URL, Model: "test-chat@h", Store: "h", Questions: loadQuestions(20_000), Connections: 10 * loadClients})
 	require.NoError(b, err)
 	b.Cleanup(closeIdle)
 	l.send = send
@@ -106,10 +107,10 @@ func (l *loaded) measure(name string, p load.Plan) load.Result {
 	seconds, err := strconv.Atoi(cmp.Or(os.Getenv(loadSecondsEnv), "10"))
 	require.NoError(l.b, err)
 	p.Warmup, p.Duration = 2*time.Second, time.Duration(seconds)*time.Second
-	served, here := l.cpu(l.child.cmd.Process.Pid), l.cpu(os.Getpid())
+	served, here := l.cpu(l.server.Cmd.Process.Pid), l.cpu(os.Getpid())
 	r, err := load.Run(l.b.Context(), p, l.send)
 	require.NoError(l.b, err)
-	served, here = l.cpu(l.child.cmd.Process.Pid)-served, l.cpu(os.Getpid())-here
+	served, here = l.cpu(l.server.Cmd.Process.Pid)-served, l.cpu(os.Getpid())-here
 	require.NotEmpty(l.b, r.Kinds, "not one answer came in time: the machine is too busy, measure for longer (%s)", loadSecondsEnv)
 	k := r.Kinds[0]
 	all := float64(r.OK) * (p.Warmup + p.Duration).Seconds() / p.Duration.Seconds() // with the warm-up, about

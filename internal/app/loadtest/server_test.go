@@ -11,35 +11,21 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
-	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"groundwork/configs"
 	"groundwork/internal/app"
+	"groundwork/internal/apptest"
 )
-
-// serveEnv makes the test binary a server: its value is a settings.
-const serveEnv = "GROUNDWORK_LOAD_SERVE"
 
 // TestMain lets the test binary be the parser child and the server.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
-		os.Exit(app.RunParseChild())
-	}
-	if raw := os.Getenv(serveEnv); raw != "" {
-		if err := serve(raw); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
+	apptest.Child(serve)
 	os.Exit(m.Run())
 }
 
@@ -48,14 +34,8 @@ type settings struct {
 	Profile    string // file for a CPU profile; empty: none
 }
 
-// serve runs a server as it is shipped, with its log, until SIGTERM.
-func serve(raw string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	var s settings
-	if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return err
-	}
+// serve runs a server as it is shipped, with its log.
+func serve(ctx context.Context, s settings) error {
 	cfg, err := configs.Load("", os.Environ())
 	if err != nil {
 		return err
@@ -80,36 +60,7 @@ func serve(raw string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	return app.Run(ctx, cfg, app.Options{Log: app.Logger(log, cfg.Log), OnListen: func(url string) { fmt.Println(url) }})
-}
-
-// child is a server in a process of its own.
-type child struct {
-	cmd *exec.Cmd
-	url string
-	out io.ReadCloser
-}
-
-func startChild(b *testing.B, s settings) child {
-	b.Helper()
-	raw, err := json.Marshal(s)
-	require.NoError(b, err)
-	exe, err := os.Executable()
-	require.NoError(b, err)
-	cmd := exec.CommandContext(b.Context(), exe)
-	cmd.Env, cmd.Stderr = append(os.Environ(), serveEnv+"="+string(raw)), os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(b, err)
-	require.NoError(b, cmd.Start())
-	var url string
-	_, err = fmt.Fscanln(out, &url)
-	require.NoError(b, err)
-	return child{cmd, url, out}
-}
-
-// stop lets the server end by itself, so that it writes its profile.
-func (c child) stop() error {
-	return errors.Join(c.cmd.Process.Signal(syscall.SIGTERM), c.cmd.Wait())
+	return app.Run(ctx, cfg, app.Options{Log: app.Logger(log, cfg.Log), OnListen: apptest.Announce})
 }
 
 // fill uploads documents until the store h has n chunks, and waits until they
