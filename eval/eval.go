@@ -78,44 +78,6 @@ func samePath(a, b string) bool {
 
 func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Right reports whether an answer holds everything that it must.
-func Right(q Question, answer string) bool {
-	answer = strings.ToLower(squeeze(answer))
-	for _, must := range q.MustContain {
-		if !anyOf(answer, strings.Split(must, "|")) {
-			return false
-		}
-	}
-	return true
-}
-
-func anyOf(answer string, choices []string) bool {
-	for _, c := range choices {
-		if strings.Contains(answer, strings.ToLower(squeeze(c))) {
-			return true
-		}
-	}
-	return false
-}
-
-// Outcome is one question's result.
-type Outcome struct {
-	ID        string  `json:"id"`
-	Type      string  `json:"type"`
-	Question  string  `json:"question"`
-	Expected  string  `json:"expected"`
-	Answer    string  `json:"answer,omitempty"`
-	Known     bool    `json:"answerable"`
-	Hit       bool    `json:"hit"`    // any gold quote was retrieved
-	Recall    bool    `json:"recall"` // all of them
-	Right     bool    `json:"right"`
-	Refused   bool    `json:"refused"`
-	Cited     bool    `json:"cited"`
-	Verbatim  bool    `json:"verbatim"` // every citation is the document's text at its offsets
-	FirstMs   float64 `json:"first_token_ms,omitempty"`
-	PromptTok int     `json:"prompt_tokens,omitempty"`
-}
-
 // Share is a count of a count.
 type Share struct {
 	N  int `json:"n"`
@@ -130,41 +92,11 @@ func (s Share) Percent() float64 {
 	return 100 * float64(s.N) / float64(s.Of)
 }
 
+func (s *Share) add(hit bool) {
+	s.Of++
+	if hit {
+		s.N++
+	}
+}
+
 func (s Share) String() string { return fmt.Sprintf("%5.1f %% (%d of %d)", s.Percent(), s.N, s.Of) }
-
-// Summary adds outcomes up.
-type Summary struct {
-	Hit            Share `json:"hit"`             // of the answerable
-	Recall         Share `json:"recall"`          // of the answerable
-	Right          Share `json:"right"`           // of the answerable
-	WronglyRefused Share `json:"wrongly_refused"` // of the answerable
-	RightlyRefused Share `json:"rightly_refused"` // of the unanswerable
-	Cited          Share `json:"cited"`           // of the answers that are no refusals
-	Verbatim       Share `json:"verbatim"`        // likewise
-}
-
-// Summarise counts.
-func Summarise(outcomes []Outcome) Summary {
-	var s Summary
-	count := func(share *Share, hit bool) {
-		share.Of++
-		if hit {
-			share.N++
-		}
-	}
-	for _, o := range outcomes {
-		if o.Known {
-			count(&s.Hit, o.Hit)
-			count(&s.Recall, o.Recall)
-			count(&s.Right, o.Right && !o.Refused)
-			count(&s.WronglyRefused, o.Refused)
-		} else {
-			count(&s.RightlyRefused, o.Refused)
-		}
-		if !o.Refused {
-			count(&s.Cited, o.Cited)
-			count(&s.Verbatim, o.Verbatim)
-		}
-	}
-	return s
-}

@@ -36,20 +36,3 @@ func TestRightTakesAlternativesAndIgnoresCase(t *testing.T) {
 	require.False(t, eval.Right(q, "Four hours"))
 	require.False(t, eval.Right(q, "annual leave"))
 }
-
-func TestSummariseCountsByKind(t *testing.T) {
-	t.Parallel()
-	s := eval.Summarise([]eval.Outcome{
-		{Known: true, Hit: true, Recall: true, Right: true, Cited: true, Verbatim: true},
-		{Known: true, Hit: true, Right: true, Refused: true},
-		{Known: true, Cited: true},
-		{Refused: true},
-		{},
-	})
-	require.Equal(t, eval.Summary{
-		Hit: eval.Share{N: 2, Of: 3}, Recall: eval.Share{N: 1, Of: 3}, Right: eval.Share{N: 1, Of: 3},
-		WronglyRefused: eval.Share{N: 1, Of: 3}, RightlyRefused: eval.Share{N: 1, Of: 2},
-		Cited: eval.Share{N: 2, Of: 3}, Verbatim: eval.Share{N: 1, Of: 3},
-	}, s)
-	require.InDelta(t, 66.7, s.Hit.Percent(), 0.1)
-}

@@ -86,7 +86,7 @@ func (c *cli) evaluate(ctx context.Context, e *evaluator, set []eval.Question, a
 		bar.set(i + 1)
 	}
 	bar.done()
-	summary := eval.Summarise(outcomes)
+	summary := eval.Summarise(outcomes, eval.Prices{})
 	if c.json {
 		return c.printJSON(map[string]any{"summary": summary, "questions": outcomes, "k": e.k, "model": model})
 	}
@@ -126,11 +126,12 @@ func (e *evaluator) question(ctx context.Context, q eval.Question, model string)
 	if err != nil {
 		return o, err
 	}
+	o.Answered = true
 	o.Answer, o.Refused, o.Right = a.Text, a.Groundwork.Abstained, eval.Right(q, a.Text)
 	o.Cited = len(a.Groundwork.Citations) > 0
 	o.FirstMs = a.Groundwork.TimingsMs["first_token"]
 	if n, ok := a.Groundwork.Context["prompt_tokens"].(float64); ok {
-		o.PromptTok = int(n)
+		o.Tokens.Prompt = int(n)
 	}
 	o.Verbatim, err = e.verbatim(ctx, a)
 	return o, err
