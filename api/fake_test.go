@@ -337,7 +337,7 @@ func (a *asker) Ask(ctx context.Context, q rag.Question, emit func(rag.Delta) er
 func answerWell(_ context.Context, q rag.Question, emit func(rag.Delta) error) (rag.Answer, error) {
 	early := []rag.Timing{{Stage: "embed", Ms: 4.14}, {Stage: "search", Ms: 1}}
 	sources := []rag.Source{{Index: 1, Passage: passage, Score: 0.8}}
-	for _, d := range []rag.Delta{{Sources: sources, Timings: early}, {Text: "You have "}, {Text: "28 days."}} {
+	for _, d := range []rag.Delta{{Query: "days of leave", Sources: sources, Timings: early}, {Text: "You have "}, {Text: "28 days."}} {
 		if err := emit(d); err != nil {
 			return rag.Answer{}, err
 		}

@@ -46,7 +46,7 @@ func (s *Server) forwardChat(c *gin.Context, fields openai.Fields, body []byte) 
 	}
 	out := newStream(c)
 	if err := relayStream(out, resp.Body, alive); err != nil {
-		return out.fail(explain(ctx, err))
+		return out.fail(explain(ctx, err), envelope)
 	}
 	return nil
 }

@@ -80,7 +80,10 @@ func conforms(t *testing.T, method, path string, res result) {
 		visit(t, schema, res.body)
 	case "text/event-stream":
 		for event := range strings.SplitSeq(strings.TrimSpace(res.body), "\n\n") {
-			data := strings.TrimPrefix(event, "data: ")
+			name, data, _ := strings.Cut(event, "data: ")
+			if name != "" {
+				require.Contains(t, data, `{"type":"`+strings.TrimSpace(strings.TrimPrefix(name, "event: "))+`",`)
+			}
 			switch {
 			case data == "[DONE]":
 			case strings.HasPrefix(data, `{"error"`):

@@ -30,16 +30,19 @@ func (s *stream) begin() {
 	s.begun = true
 }
 
-func (s *stream) send(v any) {
-	if s.err != nil {
-		return
+// send writes events in one go.
+func (s *stream) send(events ...any) { s.write(s.encode(events)) }
+
+func (s *stream) encode(events []any) []byte {
+	var out []byte
+	for _, v := range events {
+		data, err := openai.Event(v)
+		if err != nil && s.err == nil {
+			s.err = err
+		}
+		out = append(out, data...)
 	}
-	data, err := openai.Event(v)
-	if err != nil {
-		s.err = err
-		return
-	}
-	s.write(data)
+	return out
 }
 
 func (s *stream) write(data []byte) {
@@ -54,25 +57,17 @@ func (s *stream) write(data []byte) {
 	}
 }
 
-// done ends a stream that is complete, with its last events in one write.
-func (s *stream) done(last ...any) {
-	var out []byte
-	for _, v := range last {
-		data, err := openai.Event(v)
-		if err != nil && s.err == nil {
-			s.err = err
-		}
-		out = append(out, data...)
-	}
-	s.write(append(out, openai.Done...))
+// done ends a stream that is complete, with its last events and the tail in one write.
+func (s *stream) done(tail string, last ...any) {
+	s.write(append(s.encode(last), tail...))
 	if s.err != nil {
 		note(s.c, errGone)
 	}
 }
 
-// fail ends the stream with an error event and without [DONE]. Before the
-// first event it returns the error, to become a status.
-func (s *stream) fail(err error) error {
+// fail ends the stream with the events that tell of err, and not as one that
+// is complete. Before the first event it returns the error, to become a status.
+func (s *stream) fail(err error, tell func(openai.ErrorBody) []any) error {
 	if !s.begun {
 		return err
 	}
@@ -81,7 +76,10 @@ func (s *stream) fail(err error) error {
 	}
 	note(s.c, err)
 	if p := toProblem(err); p.code != codeGone {
-		s.send(p.body)
+		s.send(tell(p.body)...)
 	}
 	return nil
 }
+
+// envelope tells of an error as chat completions do.
+func envelope(body openai.ErrorBody) []any { return []any{body} }

@@ -7,12 +7,16 @@ type Question struct {
 	Caller   string    // who asks (tenant and key): where questions wait for the model, callers take turns
 	Messages []Message // the last one is the user's question
 	Sampling Sampling
+	Passages int     // at most; 0 or more than the server gives: as many as the server gives
+	MinScore float64 // passages of a lower score are not used
 }
 
-// Delta is one piece of a streamed answer. The first carries the sources, the
+// Delta is one piece of a streamed answer. The first carries what was found, the
 // timings so far and no text; every later one carries text.
 type Delta struct {
+	Query   string // what was searched for
 	Sources []Source
+	Nearest []Source // of an abstention
 	Timings []Timing
 	Text    string
 }

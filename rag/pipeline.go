@@ -49,7 +49,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	if err != nil {
 		return a, err
 	}
-	kept, dropped := distinct(found, p.Options.K, p.Analyze)
+	kept, dropped := p.wanted(q, found)
 	a.Context.Dropped = drops(dropped)
 	proof, err := p.weigh(ctx, q.Scope, a.Query, kept)
 	if err != nil {
@@ -120,6 +120,24 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 	ranked := fuse(l, passages, p.Options.DenseWeight)
 	watch.lap("fuse")
 	return ranked, nil
+}
+
+// wanted are the passages that the question may use: distinct ones, as many and as good as it asks for.
+func (p *Pipeline) wanted(q Question, found ranking) (kept, dropped []Ranked) {
+	k := p.Options.K
+	if q.Passages > 0 {
+		k = min(k, q.Passages)
+	}
+	kept, dropped = distinct(found, k, p.Analyze)
+	good := slices.IndexFunc(kept, func(r Ranked) bool { return r.Score < q.MinScore })
+	if good < 0 {
+		return kept, dropped
+	}
+	for _, r := range kept[good:] {
+		r.Dropped = "weak"
+		dropped = append(dropped, r)
+	}
+	return kept[:good], dropped
 }
 
 // weigh collects the evidence for query. What stands before the last sentence
@@ -200,7 +218,7 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 	var text strings.Builder
 	var marks markFilter
 	safe := neutral{hosts: p.Options.LinkHosts}
-	begin := sync.OnceValue(func() error { return emit(Delta{Sources: a.Sources, Timings: watch.laps()}) })
+	begin := sync.OnceValue(func() error { return emit(Delta{Query: a.Query, Sources: a.Sources, Timings: watch.laps()}) })
 	request.Taken = func() { _ = begin() } // who does not listen any more says so again below
 	send := func(s string) error {
 		if err := begin(); err != nil {
@@ -245,7 +263,7 @@ func (p *Pipeline) abstain(a Answer, kept []Ranked, watch *stopwatch, emit func(
 		a.Nearest = append(a.Nearest, Source{Index: i + 1, Passage: r.Passage, Score: r.Score})
 		a.Context.Dropped = append(a.Context.Dropped, Dropped{ChunkID: r.Passage.ChunkID, Reason: "weak"})
 	}
-	if err := emit(Delta{Timings: watch.laps()}); err != nil {
+	if err := emit(Delta{Query: a.Query, Nearest: a.Nearest, Timings: watch.laps()}); err != nil {
 		return a, err
 	}
 	return p.finish(a, watch), emit(Delta{Text: a.Text})

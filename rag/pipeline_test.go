@@ -18,6 +18,7 @@ func TestAskStreamsSourcesThenTextThenCites(t *testing.T) {
 	require.NoError(t, err)
 
 	require.NotEmpty(t, out.deltas[0].Sources)
+	require.Equal(t, "How many days of annual leave can I carry over?", out.deltas[0].Query)
 	require.Empty(t, out.deltas[0].Text)
 	for _, d := range out.deltas[1:] {
 		require.Nil(t, d.Sources)
@@ -46,6 +47,29 @@ func TestAnswersCarryNothingThatComesAlive(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Annual leave is 30 days! [a](https://docs.example/leave) ! [x] (https: //evil.example/?q=30) < img src=x", a.Text)
 	require.Equal(t, a.Text, out.text())
+}
+
+func TestAQuestionBoundsItsPassages(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "Annual leave is 30 days.")
+	b.Options.K = 3
+	q := ask("annual leave hotels dogs")
+	all, err := b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.Len(t, all.Sources, 3)
+	q.Passages = 2
+	two, err := b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.Equal(t, all.Sources[:2], two.Sources)
+	q.Passages, q.MinScore = 9, all.Sources[0].Score
+	best, err := b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.Equal(t, all.Sources[:1], best.Sources)
+	require.Contains(t, best.Context.Dropped, rag.Dropped{ChunkID: all.Sources[1].Passage.ChunkID, Reason: "weak"})
+	q.MinScore = 1
+	none, err := b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.True(t, none.Abstained)
 }
 
 func TestThePromptSaysWhoAsks(t *testing.T) {
@@ -87,6 +111,7 @@ func TestWeakEvidenceAbstainsBeforeTheModelIsAsked(t *testing.T) {
 	require.True(t, a.Abstained)
 	require.Equal(t, rag.Abstention, a.Text)
 	require.Equal(t, rag.Abstention, out.text())
+	require.Equal(t, a.Nearest, out.deltas[0].Nearest)
 	require.Empty(t, a.Sources)
 	require.Empty(t, a.Citations)
 	require.Equal(t, "How many weeks of severance am I owed?", a.Query)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -130,14 +131,10 @@ func toMessages(raw json.RawMessage) ([]Message, *Invalid) {
 }
 
 func toMessage(prefix string, f Fields) (Message, *Invalid) {
-	for name, raw := range f {
-		if string(raw) == "null" {
-			delete(f, name)
-		}
-	}
+	dropNulls(f)
 	// Clients send an earlier reply back as they got it, so what a reply holds is allowed.
 	bad := check(f, prefix, map[string]rule{
-		"role": exactly(`"system"`, `"developer"`, `"user"`, `"assistant"`), "content": ignored, "name": text,
+		"role": roles, "content": ignored, "name": text,
 		"annotations": ignored, "refusal": ignored, "groundwork": ignored, "reasoning_content": ignored,
 		"tool_calls": exactly("[]"),
 	})
@@ -145,16 +142,22 @@ func toMessage(prefix string, f Fields) (Message, *Invalid) {
 		return Message{}, bad
 	}
 	if f["role"] == nil {
-		return Message{}, invalid(prefix+"role", "%srole is missing. Use system, developer, user or assistant.", prefix)
+		return Message{}, noRole(prefix)
 	}
 	var m Message
 	decode(f["role"], &m.Role)
-	m.Content, bad = content(prefix+"content", f["content"])
+	m.Content, bad = content(prefix+"content", f["content"], "text")
 	return m, bad
 }
 
-// content is a string or an array of text parts; parts are joined by a line break.
-func content(param string, raw json.RawMessage) (string, *Invalid) {
+var roles = exactly(`"system"`, `"developer"`, `"user"`, `"assistant"`)
+
+func noRole(prefix string) *Invalid {
+	return invalid(prefix+"role", "%srole is missing. Use system, developer, user or assistant.", prefix)
+}
+
+// content is a string or an array of parts, of the types that carry text; parts are joined by a line break.
+func content(param string, raw json.RawMessage, types ...string) (string, *Invalid) {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) == nil {
 		return s, nil
@@ -169,10 +172,10 @@ func content(param string, raw json.RawMessage) (string, *Invalid) {
 	}
 	var texts []string
 	for i, p := range parts {
-		switch p.Type {
-		case "text":
+		switch {
+		case slices.Contains(types, p.Type):
 			texts = append(texts, p.Text)
-		case "refusal":
+		case p.Type == "refusal":
 			texts = append(texts, p.Refusal)
 		default:
 			return "", invalid(fmt.Sprintf("%s[%d].type", param, i), "Only text can be asked about; %s[%d] is of the type %q. Remove it.", param, i, clip(p.Type))

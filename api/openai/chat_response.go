@@ -91,24 +91,36 @@ func FromAnswer(h Head, a Answer) Completion {
 	}
 }
 
-// annotations are the citations that hold, in whole or in part; what a passage
+// holding are the citations that hold, in whole or in part; what a passage
 // does not support is in the extension only, where its verdict stands beside it.
-func annotations(a Answer) []Annotation {
-	titles := map[int]string{}
-	for _, s := range a.Groundwork.Sources {
-		titles[s.Index] = s.Filename
-	}
-	out := []Annotation{}
+func (a Answer) holding() []Citation {
+	var out []Citation
 	for _, c := range a.Groundwork.Citations {
-		if c.Verdict == "unsupported" {
-			continue
+		if c.Verdict != "unsupported" {
+			out = append(out, c)
 		}
+	}
+	return out
+}
+
+func annotations(a Answer) []Annotation {
+	out, names := []Annotation{}, filenames(a)
+	for _, c := range a.holding() {
 		out = append(out, Annotation{Type: "url_citation", URLCitation: URLCitation{
 			StartIndex: c.AnswerStart, EndIndex: c.AnswerEnd,
-			URL: Link(a.Base, c.DocumentID, c.Start, c.End), Title: titles[c.Source],
+			URL: Link(a.Base, c.DocumentID, c.Start, c.End), Title: names[c.Source],
 		}})
 	}
 	return out
+}
+
+// filenames are those of the sources, by their index.
+func filenames(a Answer) map[int]string {
+	names := map[int]string{}
+	for _, s := range a.Groundwork.Sources {
+		names[s.Index] = s.Filename
+	}
+	return names
 }
 
 func finish(a Answer) string {

@@ -48,9 +48,12 @@ func invalid(param, format string, args ...any) *Invalid {
 // Done is the last event of a stream that ended well.
 const Done = "data: [DONE]\n\n"
 
-// Event is v as one server-sent event.
+// Event is v as one server-sent event; those of responses carry their name.
 func Event(v any) ([]byte, error) {
 	var b bytes.Buffer
+	if e, ok := v.(ResponseEvent); ok {
+		b.WriteString("event: " + e.Type + "\n")
+	}
 	b.WriteString("data: ")
 	if err := encode(&b, v); err != nil {
 		return nil, err

@@ -64,6 +64,8 @@ func TestGolden(t *testing.T) {
 	for name, v := range map[string]any{
 		"completion":           openai.FromAnswer(head(), answered()),
 		"completion_abstained": openai.FromAnswer(head(), abstained()),
+		"response":             openai.NewResponse(responseHead(t, true), answered(), 1700000009),
+		"response_abstained":   openai.NewResponse(responseHead(t, false), abstained(), 1700000009),
 		"error":                openai.NewError("There is no model \"x\".", "invalid_request_error", "model", "model_not_found"),
 		"error_bare":           openai.NewError("Not here.", "invalid_request_error", "", ""),
 		"file":                 openai.NewFile(openai.File{ID: "file-1", Bytes: 3, CreatedAt: 10, Filename: "a.md", Purpose: "assistants"}),
@@ -91,24 +93,53 @@ func TestGolden(t *testing.T) {
 
 func TestGoldenStream(t *testing.T) {
 	t.Parallel()
+	out := events(t, openai.FirstChunk(head(), sources()), openai.TextChunk(head(), "Five days 🏖 carry over."), openai.TextChunk(head(), " They may be sold."),
+		openai.LastChunk(head(), answered()), openai.UsageChunk(head(), answered().Usage))
+	golden(t, "stream.golden", append(out, openai.Done...))
+	out = events(t, openai.FirstChunk(head(), nil), openai.TextChunk(head(), abstained().Text), openai.LastChunk(head(), abstained()))
+	golden(t, "stream_abstained.golden", append(out, openai.Done...))
+}
+
+func TestGoldenResponseStream(t *testing.T) {
+	t.Parallel()
+	begin := func(a openai.Answer, found []openai.Source) (*openai.ResponseStream, []any) {
+		s := openai.NewResponseStream(responseHead(t, true))
+		return s, append(s.Begin(openai.Found{Query: a.Groundwork.Query, Sources: found}), s.Text("Five days 🏖 carry over.")...)
+	}
+	a := answered()
+	a.FinishReason = "stop"
+	s, sent := begin(a, sources())
+	golden(t, "response_stream.golden", events(t, append(append(sent, s.Text(" They may be sold.")...), s.End(a, 1700000009)...)...))
+	s, sent = begin(answered(), sources())
+	golden(t, "response_stream_incomplete.golden", events(t, append(sent, s.End(answered(), 1700000009)...)...))
+	s, sent = begin(a, nil)
+	golden(t, "response_stream_failed.golden", events(t, append(sent, s.Fail(openai.NewError("Ask again.", "server_error", "", "unavailable").Error)...)...))
+}
+
+// responseHead is that of a request with everything that a response repeats, or with nothing of it.
+func responseHead(t *testing.T, full bool) openai.ResponseHead {
+	t.Helper()
+	body := `{"input":"Carry over?"}`
+	if full {
+		body = `{"input":"Carry over?","instructions":"Be brief.","max_output_tokens":9,"metadata":{"a":"b"},"include":["file_search_call.results"],
+			"temperature":0,"top_p":0.5,"tool_choice":{"type":"file_search"},"tools":[{"type":"file_search","vector_store_ids":["vs_1"]}]}`
+	}
+	r, bad := openai.ToResponse(fields(t, body), limits)
+	require.Nil(t, bad)
+	h := head()
+	h.ID = "resp_1"
+	return openai.ResponseHead{Head: h, SearchID: "fs_1", MessageID: "msg_1", Results: r.Results, Repeat: r.Repeat}
+}
+
+func events(t *testing.T, list ...any) []byte {
+	t.Helper()
 	var out []byte
-	for _, c := range []openai.Chunk{
-		openai.FirstChunk(head(), sources()), openai.TextChunk(head(), "Five days 🏖 carry over."), openai.TextChunk(head(), " They may be sold."),
-		openai.LastChunk(head(), answered()), openai.UsageChunk(head(), answered().Usage),
-	} {
-		event, err := openai.Event(c)
+	for _, v := range list {
+		event, err := openai.Event(v)
 		require.NoError(t, err)
 		out = append(out, event...)
 	}
-	golden(t, "stream.golden", append(out, openai.Done...))
-
-	var abstention []byte
-	for _, c := range []openai.Chunk{openai.FirstChunk(head(), nil), openai.TextChunk(head(), abstained().Text), openai.LastChunk(head(), abstained())} {
-		event, err := openai.Event(c)
-		require.NoError(t, err)
-		abstention = append(abstention, event...)
-	}
-	golden(t, "stream_abstained.golden", append(abstention, openai.Done...))
+	return out
 }
 
 // golden compares with testdata/name; -update writes it.

@@ -23,12 +23,17 @@ func Decode(body []byte, depth int) (Fields, *Invalid) {
 	if err := json.Unmarshal(body, &f); err != nil || f == nil {
 		return nil, invalid("", "The request body is not a JSON object. Send an object such as {\"model\": \"…\"}.")
 	}
+	dropNulls(f)
+	return f, nil
+}
+
+// dropNulls removes what is null: OpenAI's spelling of "not given".
+func dropNulls(f Fields) {
 	for name, raw := range f {
 		if bytes.Equal(raw, []byte("null")) {
-			delete(f, name) // null is OpenAI's spelling of "not given"
+			delete(f, name)
 		}
 	}
-	return f, nil
 }
 
 // level is one open object or array.

@@ -232,6 +232,7 @@ func FuzzRequests(f *testing.F) {
 		_, _ = fields.Model()
 		_ = openai.CheckForward(fields, limits)
 		_ = openai.CheckEmbedding(fields)
+		_, _ = openai.ToResponse(fields, limits)
 		_, _ = openai.ToStoreSearch(fields, limits)
 		_, _ = openai.ToSearch(fields, limits)
 		_, _ = openai.ToStore(fields, true)

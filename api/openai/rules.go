@@ -89,6 +89,22 @@ func exactly(values ...string) rule {
 	}
 }
 
+// subset allows an array of some of the names.
+func subset(names ...string) rule {
+	return func(raw json.RawMessage) string {
+		var list []string
+		if json.Unmarshal(raw, &list) != nil {
+			return "must be an array of strings"
+		}
+		for _, name := range list {
+			if !slices.Contains(names, name) {
+				return fmt.Sprintf("cannot hold %q here", clip(name))
+			}
+		}
+		return ""
+	}
+}
+
 func stops(raw json.RawMessage) string {
 	if list, err := oneOrMany(raw); err != nil || len(list) > 16 || slices.Contains(list, "") {
 		return "must be a string or an array of at most 16 strings, none of them empty"

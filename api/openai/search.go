@@ -24,12 +24,17 @@ func ToStoreSearch(f Fields, l Limits) (Search, *Invalid) {
 	s := Search{K: 10}
 	s.Queries, _ = oneOrMany(f["query"]) // checked by queries
 	decode(f["max_num_results"], &s.K)
+	s.Threshold = threshold(f["ranking_options"])
+	return s, allQueries(s.Queries, l)
+}
+
+// threshold is ranking_options.score_threshold, 0 when it is not given.
+func threshold(raw json.RawMessage) float64 {
 	var options struct {
 		Threshold float64 `json:"score_threshold"`
 	}
-	decode(f["ranking_options"], &options)
-	s.Threshold = options.Threshold
-	return s, allQueries(s.Queries, l)
+	decode(raw, &options)
+	return options.Threshold
 }
 
 // ToSearch reads POST /v1/search.

@@ -60,11 +60,12 @@ func (a *App) watchQueue() {
 	a.metrics.IndexChunks(a.library.SearchableChunks)
 }
 
-// observedHandler counts open chats and makes a span of each request of the interface.
+// observedHandler counts open answers and makes a span of each request of the interface.
 func (a *App) observedHandler(next http.Handler) http.Handler {
 	next = a.tracing.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v1/chat/completions" {
+		switch r.URL.Path {
+		case "/v1/chat/completions", "/v1/responses":
 			defer a.metrics.Stream()()
 		}
 		next.ServeHTTP(w, r)
