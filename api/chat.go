@@ -47,7 +47,7 @@ func (s *Server) chat(c *gin.Context) error {
 	}
 	defer in.release()
 	if in.target.store == nil {
-		return s.forwardChat(c, in.fields, in.body)
+		return s.forwardChat(c, in)
 	}
 	q, bad := openai.ToQuestion(in.fields, s.limits)
 	if bad != nil {

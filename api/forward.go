@@ -27,22 +27,47 @@ const (
 // maxReply bounds what is kept of a reply that is not streamed, in bytes.
 const maxReply = 64 << 20
 
-// forwardChat passes a request for MODEL on as it came, and the reply back as it comes.
-func (s *Server) forwardChat(c *gin.Context, fields openai.Fields, body []byte) error {
-	if bad := openai.CheckForward(fields, s.limits); bad != nil {
+// forwardChat is chat with the model alone.
+func (s *Server) forwardChat(c *gin.Context, in asked) error {
+	if bad := openai.CheckForward(in.fields, s.limits); bad != nil {
 		return refuse(bad)
 	}
+	return s.pass(c, in, "/v1/chat/completions")
+}
+
+// completions answers POST /v1/completions: the model alone goes on with a text.
+func (s *Server) completions(c *gin.Context) error {
+	in, err := s.admit(c)
+	if err != nil {
+		return err
+	}
+	defer in.release()
+	if in.target.store != nil {
+		return badParam("model", "A completion has no question and no place for citations, so a store cannot answer here. Use POST /v1/chat/completions, or leave out what follows the model's name.")
+	}
+	if bad := openai.CheckCompletion(in.fields, s.limits); bad != nil {
+		return refuse(bad)
+	}
+	return s.pass(c, in, "/v1/completions")
+}
+
+// pass sends a request for MODEL on as it came, and the reply back as it comes.
+func (s *Server) pass(c *gin.Context, in asked, path string) error {
 	ctx, cancel := s.bounded(c.Request.Context())
 	defer cancel()
 	ctx, alive, stop := watch(ctx, s.opts.StreamIdle)
 	defer stop()
-	resp, err := s.forward(ctx, caller(c), serverChat, "/v1/chat/completions", body)
+	resp, err := s.forward(ctx, caller(c), serverChat, path, in.body)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
-	if !fields.Stream() {
-		return s.relay(c, ctx, resp)
+	if !in.fields.Stream() {
+		data, err := wholeReply(ctx, resp)
+		if err == nil {
+			c.Data(http.StatusOK, "application/json; charset=utf-8", data)
+		}
+		return err
 	}
 	out := newStream(c)
 	if err := relayStream(out, resp.Body, alive); err != nil {
@@ -76,7 +101,15 @@ func (s *Server) embeddings(c *gin.Context) error {
 		return err
 	}
 	defer resp.Body.Close()
-	return s.relay(c, ctx, resp)
+	data, err := wholeReply(ctx, resp)
+	if err != nil {
+		return err
+	}
+	if bad := openai.CheckDimensions(fields, data); bad != nil {
+		return refuse(bad)
+	}
+	c.Data(http.StatusOK, "application/json; charset=utf-8", data)
+	return nil
 }
 
 // forward gives a reply with status 200, or an error.
@@ -103,6 +136,7 @@ func refusal(server string, resp *http.Response, data []byte) error {
 		Error struct {
 			Message string `json:"message"`
 			Type    string `json:"type"`
+			Param   string `json:"param"`
 		} `json:"error"`
 	}
 	cause := fmt.Errorf("%s server answered %d", server, resp.StatusCode)
@@ -115,7 +149,7 @@ func refusal(server string, resp *http.Response, data []byte) error {
 		if strings.Contains(reply.Error.Type, "exceed_context") {
 			code = rag.CodeTooLong
 		}
-		return &rag.Error{Code: code, Err: cause, Message: "The model server refused the request: " + shorten(strings.TrimRight(reply.Error.Message, "."), 300) + ". Correct it and send it again."}
+		return &rag.Error{Code: code, Param: reply.Error.Param, Err: cause, Message: "The model server refused the request: " + shorten(strings.TrimRight(reply.Error.Message, "."), 300) + ". Correct it and send it again."}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		seconds, err := strconv.Atoi(resp.Header.Get("Retry-After"))
 		if err != nil || seconds < 1 {
@@ -128,17 +162,16 @@ func refusal(server string, resp *http.Response, data []byte) error {
 		Message: "The model server failed. Try again; `groundwork doctor` tells the operator what is wrong."}
 }
 
-// relay sends a whole reply, so that one that was cut becomes an error.
-func (s *Server) relay(c *gin.Context, ctx context.Context, resp *http.Response) error {
+// wholeReply reads a reply to its end, so that one that was cut becomes an error.
+func wholeReply(ctx context.Context, resp *http.Response) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxReply+1))
 	if err != nil {
-		return explain(ctx, errCut(err))
+		return nil, explain(ctx, errCut(err))
 	}
 	if len(data) > maxReply || !json.Valid(data) {
-		return errCut(fmt.Errorf("reply of %d bytes is too long or no JSON", len(data)))
+		return nil, errCut(fmt.Errorf("reply of %d bytes is too long or no JSON", len(data)))
 	}
-	c.Data(http.StatusOK, "application/json; charset=utf-8", data)
-	return nil
+	return data, nil
 }
 
 // errCut keeps what the model client knows about a broken reply.

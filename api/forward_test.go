@@ -147,6 +147,40 @@ func TestForwardClientHangsUp(t *testing.T) {
 	require.ErrorIs(t, <-failed, context.Canceled)
 }
 
+func TestCompletions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var sent string
+	b.models.forward = func(_ context.Context, from, server, path string, body []byte) (*http.Response, error) {
+		sent = from + " " + server + " " + path + " " + string(body)
+		return upstream(200, `{"id":"up","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":"x","finish_reason":"stop","logprobs":null}]}`)
+	}
+	body := `{"model":"llama3.1:8b","prompt":["Once"],"max_tokens":4,"logprobs":2,"echo":false}`
+	res := b.do(t, "POST", "/v1/completions", keyAsk, body)
+	require.Equal(t, 200, res.status, res.body)
+	require.Contains(t, res.body, `"text":"x"`)
+	require.Equal(t, "default/key_2 chat /v1/completions "+body, sent)
+
+	event := "data: {\"id\":\"up\",\"object\":\"text_completion\",\"created\":1,\"model\":\"m\",\"choices\":[]}\n\n"
+	b.models.forward = func(context.Context, string, string, string, []byte) (*http.Response, error) {
+		return reply(200, strings.NewReader(event+"data: [DONE]\n\n"))
+	}
+	require.Equal(t, event+"data: [DONE]\n\n", b.do(t, "POST", "/v1/completions", keyAsk, `{"model":"llama3.1:8b","prompt":"Once","stream":true}`).body)
+	for _, sc := range []scenario{
+		{name: "over a store", body: `{"model":"llama3.1:8b@handbook","prompt":"Once"}`, status: 400, code: "invalid_request", has: []string{`"param":"model"`, "/v1/chat/completions"}},
+		{name: "adapter", body: `{"model":"llama3.1:8b+acme","prompt":"Once"}`, status: 404, code: "model_not_found"},
+		{name: "no prompt", body: `{"model":"llama3.1:8b"}`, status: 400, code: "invalid_request", has: []string{`"param":"prompt"`}},
+		{name: "tokens", body: `{"model":"llama3.1:8b","prompt":[1,2]}`, status: 400, code: "invalid_request", has: []string{`"param":"prompt"`, "tokens"}},
+		{name: "two texts", body: `{"model":"llama3.1:8b","prompt":["a","b"]}`, status: 400, code: "invalid_request", has: []string{`"param":"prompt"`}},
+		{name: "two answers", body: `{"model":"llama3.1:8b","prompt":"a","n":2}`, status: 400, code: "invalid_request", has: []string{`"param":"n"`}},
+		{name: "best of", body: `{"model":"llama3.1:8b","prompt":"a","best_of":2}`, status: 400, code: "invalid_request", has: []string{`"param":"best_of"`}},
+		{name: "messages", body: `{"model":"llama3.1:8b","prompt":"a","messages":[]}`, status: 400, code: "invalid_request", has: []string{`"param":"messages"`}},
+	} {
+		sc.method, sc.path, sc.key = "POST", "/v1/completions", keyAsk
+		sc.run(t, b)
+	}
+}
+
 func TestEmbeddings(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -165,6 +199,8 @@ func TestEmbeddings(t *testing.T) {
 		{name: "chat model", body: `{"model":"llama3.1:8b","input":"a"}`, status: 404, code: "model_not_found"},
 		{name: "no model", body: `{"input":"a"}`, status: 400, code: "invalid_request", has: []string{`"param":"model"`}},
 		{name: "no input", body: `{"model":"bge-small"}`, status: 400, code: "invalid_request", has: []string{`"param":"input"`}},
+		{name: "tokens", body: `{"model":"bge-small","input":[[1,2],[3]]}`, status: 400, code: "invalid_request", has: []string{`"param":"input"`, "Send text", "check_embedding_ctx_length"}},
+		{name: "shorter vectors", body: `{"model":"bge-small","input":"a","dimensions":2}`, status: 400, code: "invalid_request", has: []string{`"param":"dimensions"`, "only be 0"}},
 	} {
 		sc.method, sc.path, sc.key = "POST", "/v1/embeddings", keyAsk
 		sc.run(t, b)

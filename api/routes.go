@@ -23,6 +23,7 @@ func (s *Server) routes(r *gin.Engine) {
 
 	// What is refused under load is refused before anything is looked up.
 	r.POST("/v1/chat/completions", s.room(s.answers), s.authenticate, s.to(verbAsk, s.chat))
+	r.POST("/v1/completions", s.room(s.answers), s.authenticate, s.to(verbAsk, s.completions))
 	r.POST("/v1/responses", s.room(s.answers), s.authenticate, s.to(verbAsk, s.responses))
 	r.POST("/v1/embeddings", s.room(s.lookups), s.authenticate, s.to(verbAsk, s.embeddings))
 	r.POST("/v1/search", s.room(s.lookups), s.authenticate, s.to(verbAsk, s.search))

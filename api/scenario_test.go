@@ -59,7 +59,7 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 			scenario{name: "other scheme", method: method, path: path, header: []string{"Authorization", "Basic Z3c6Z3c="}, status: 401, code: "invalid_api_key"}.run(t, b)
 			scenario{name: "no verb", method: method, path: path, key: keyNothing, status: 403, code: "insufficient_scope"}.run(t, b)
 			verb, lacking := "ask", keyWrite
-			if method == "DELETE" || method == "POST" && !strings.HasSuffix(path, "search") && !strings.Contains(path, "chat") && !strings.HasSuffix(path, "responses") && !strings.Contains(path, "embeddings") {
+			if method == "DELETE" || method == "POST" && !strings.HasSuffix(path, "search") && !strings.HasSuffix(path, "completions") && !strings.HasSuffix(path, "responses") && !strings.Contains(path, "embeddings") {
 				verb, lacking = "write", keyAsk
 			}
 			scenario{name: "other verb", method: method, path: path, key: lacking, status: 403, code: "insufficient_scope", has: []string{"may not " + verb}}.run(t, b)
@@ -81,8 +81,8 @@ func TestUnknownAddresses(t *testing.T) {
 func TestBadBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	model := map[string]string{"/v1/chat/completions": `"model":"llama3.1:8b",`, "/v1/embeddings": `"model":"bge-small",`, "/v1/responses": `"model":"llama3.1:8b",`}
-	for _, path := range []string{"/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/search", "/v1/vector_stores", "/v1/vector_stores/vs_1", "/v1/vector_stores/vs_1/search", "/v1/vector_stores/vs_1/files"} {
+	model := map[string]string{"/v1/chat/completions": `"model":"llama3.1:8b",`, "/v1/embeddings": `"model":"bge-small",`, "/v1/responses": `"model":"llama3.1:8b",`, "/v1/completions": `"model":"llama3.1:8b",`}
+	for _, path := range []string{"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/search", "/v1/vector_stores", "/v1/vector_stores/vs_1", "/v1/vector_stores/vs_1/search", "/v1/vector_stores/vs_1/files"} {
 		for _, sc := range []scenario{
 			{name: "empty", body: "", status: 400, code: "invalid_request"},
 			{name: "no JSON", body: `{"model":`, status: 400, code: "invalid_request"},

@@ -101,6 +101,7 @@ type refusal struct {
 		Message      string `json:"message"`
 		Type         string `json:"type"`
 		Code         any    `json:"code"`
+		Param        any    `json:"param"`
 		PromptTokens int    `json:"n_prompt_tokens"`
 		Window       int    `json:"n_ctx"`
 	} `json:"error"`
@@ -149,6 +150,10 @@ func (c speaker) statusError(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusBadRequest && body.tooLong():
 		return c.tooLong(body, cause)
+	case c.kind == kindEmbed && body.Error.Param == "dimensions" && code == http.StatusBadRequest:
+		e := c.fail(rag.CodeInvalid, cause, "The embedding model's vectors cannot have that many dimensions; leave dimensions out.")
+		e.Param = "dimensions"
+		return e
 	case c.kind == kindEmbed && (code == http.StatusBadRequest || code == http.StatusUnprocessableEntity): // its text may quote a document
 		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request; look into its log.", c.kind)
 	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity:

@@ -314,3 +314,12 @@ func TestSilentServer(t *testing.T) {
 	require.Equal(t, rag.CodeTimeout, rag.CodeOf(err), "%v", err)
 	require.False(t, chat.Health(t.Context()).OK)
 }
+
+func TestDimensionsThatTheModelCannotHave(t *testing.T) {
+	t.Parallel()
+	_, chat, embed := setup(t, llmtest.Options{}, nil)
+	_, err := llm.NewModels(chat, embed).Forward(t.Context(), "", "embed", "/v1/embeddings", []byte(`{"input":"a","dimensions":7}`))
+	var known *rag.Error
+	require.ErrorAs(t, err, &known)
+	require.Equal(t, []any{rag.CodeInvalid, "dimensions"}, []any{known.Code, known.Param})
+}

@@ -36,13 +36,14 @@ type Question struct {
 // documents on one's own machine; they are accepted and ignored.
 var notHere = []string{
 	"user", "store", "metadata", "parallel_tool_calls", "service_tier", "safety_identifier",
-	"prompt_cache_key", "prompt_cache_retention", "prediction", "reasoning_effort", "verbosity",
+	"prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "prediction", "reasoning_effort", "verbosity",
 }
 
+// generation are the rules that every request to the chat model shares.
 func generation(l Limits) map[string]rule {
 	rules := map[string]rule{
-		"model": text, "messages": array, "stream": boolean, "stream_options": streamOptions,
-		"max_tokens": integer(1, int64(l.MaxTokens)), "max_completion_tokens": integer(1, int64(l.MaxTokens)),
+		"model": text, "stream": boolean, "stream_options": streamOptions,
+		"max_tokens":  integer(1, int64(l.MaxTokens)),
 		"temperature": number(0, 2), "top_p": number(0, 1), "seed": integer(math.MinInt64, math.MaxInt64),
 		"stop": stops, "n": exactly("1"),
 	}
@@ -57,8 +58,9 @@ func generation(l Limits) map[string]rule {
 func ToQuestion(f Fields, l Limits) (Question, *Invalid) {
 	rules := generation(l)
 	for name, r := range map[string]rule{
+		"messages": array, "max_completion_tokens": integer(1, int64(l.MaxTokens)),
 		"presence_penalty": exactly("0"), "frequency_penalty": exactly("0"), "logprobs": exactly("false"),
-		"top_logprobs": exactly("0"), "logit_bias": exactly("{}"), "tools": exactly("[]"), "functions": exactly("[]"),
+		"top_logprobs": exactly("0"), "logit_bias": exactly("{}"), "tools": exactly("[]"), "functions": exactly("[]"), "function_call": exactly(`"none"`, `"auto"`),
 		"tool_choice": exactly(`"none"`, `"auto"`), "response_format": exactly(`{"type":"text"}`), "modalities": exactly(`["text"]`),
 	} {
 		rules[name] = r

@@ -151,12 +151,30 @@ func TestCheckEmbedding(t *testing.T) {
 		`{"input":""}`:                          "input",
 		`{"input":[]}`:                          "input",
 		`{"input":[1,2]}`:                       "input",
+		`{"input":[[1],[2]]}`:                   "input",
+		`{"input":["a",1]}`:                     "input",
 		`{"input":"a","encoding_format":"hex"}`: "encoding_format",
 		`{"input":"a","truncate":true}`:         "truncate",
 	} {
 		bad := openai.CheckEmbedding(fields(t, body))
 		require.NotNil(t, bad, body)
 		require.Equal(t, param, bad.Param, body)
+	}
+}
+
+func TestCheckDimensions(t *testing.T) {
+	t.Parallel()
+	three, two := `{"data":[{"embedding":[0.1,2,3]}]}`, `{"data":[{"embedding":"AAAAAAAAAAA="}]}`
+	for _, c := range []struct {
+		request, reply string
+		fine           bool
+	}{
+		{`{"input":"a"}`, three, true}, {`{"dimensions":3}`, three, true}, {`{"dimensions":2}`, three, false},
+		{`{"dimensions":2}`, two, true}, {`{"dimensions":3}`, two, false}, {`{"dimensions":3}`, `{"data":[]}`, true},
+	} {
+		bad := openai.CheckDimensions(fields(t, c.request), []byte(c.reply))
+		require.Equal(t, c.fine, bad == nil, c.request+c.reply)
+		require.True(t, bad == nil || bad.Param == "dimensions")
 	}
 }
 
@@ -231,6 +249,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		_, _ = fields.Model()
 		_ = openai.CheckForward(fields, limits)
+		_ = openai.CheckCompletion(fields, limits)
 		_ = openai.CheckEmbedding(fields)
 		_, _ = openai.ToResponse(fields, limits)
 		_, _ = openai.ToStoreSearch(fields, limits)

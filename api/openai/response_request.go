@@ -46,7 +46,8 @@ func responseRules(l Limits) map[string]rule {
 		"background": exactly("false"), "top_logprobs": exactly("0"), "text": plainText, "max_tool_calls": integer(1, 1<<31-1),
 	}
 	for _, name := range []string{
-		"user", "store", "parallel_tool_calls", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "reasoning",
+		"user", "store", "parallel_tool_calls", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+		"prompt_cache_options", "reasoning",
 	} {
 		rules[name] = ignored
 	}

@@ -65,7 +65,7 @@ func (a *App) observedHandler(next http.Handler) http.Handler {
 	next = a.tracing.Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/v1/chat/completions", "/v1/responses":
+		case "/v1/chat/completions", "/v1/completions", "/v1/responses":
 			defer a.metrics.Stream()()
 		}
 		next.ServeHTTP(w, r)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // Message is one turn of a chat request.
@@ -28,6 +29,7 @@ type Request struct {
 	Stream      bool
 	MaxTokens   int
 	CachePrompt bool // true unless switched off
+	dimensions  int  // that an embedding is asked to have
 	usage       bool
 	base64      bool
 	logprobs    bool
@@ -80,6 +82,7 @@ func (req *Request) decode() {
 		MaxCompletion int             `json:"max_completion_tokens"`
 		CachePrompt   *bool           `json:"cache_prompt"`
 		Encoding      string          `json:"encoding_format"`
+		Dimensions    int             `json:"dimensions"`
 		Logprobs      any             `json:"logprobs"`
 		StreamOptions struct {
 			IncludeUsage bool `json:"include_usage"`
@@ -89,12 +92,17 @@ func (req *Request) decode() {
 	req.malformed = errors.As(json.Unmarshal(req.Body, &b), &bad)
 	req.Model, req.Stream, req.MaxTokens = b.Model, b.Stream, max(b.MaxTokens, b.MaxCompletion)
 	req.CachePrompt = b.CachePrompt == nil || *b.CachePrompt
+	req.dimensions = b.Dimensions
 	req.usage, req.base64 = b.StreamOptions.IncludeUsage, b.Encoding == "base64"
 	req.logprobs = b.Logprobs != nil && b.Logprobs != false
 	for _, m := range b.Messages {
 		req.Messages = append(req.Messages, Message{Role: m.Role, Content: text(m.Content)})
 	}
-	req.Prompt = text(b.Prompt)
+	if req.Prompt = text(b.Prompt); req.Prompt == "" {
+		var list []string
+		_ = json.Unmarshal(b.Prompt, &list)
+		req.Prompt = strings.Join(list, "")
+	}
 	if json.Unmarshal(b.Input, &req.Input) != nil && len(b.Input) > 0 {
 		req.Input = []string{text(b.Input)}
 	}

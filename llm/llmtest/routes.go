@@ -125,6 +125,10 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request, req Request)
 		fail(w, http.StatusBadRequest, "invalid_request_error", "input must not be empty")
 		return
 	}
+	if req.dimensions != 0 && req.dimensions != s.opts.Dimensions {
+		failWith(w, http.StatusBadRequest, map[string]any{"message": "dimensions cannot be chosen", "type": "invalid_request_error", "param": "dimensions"})
+		return
+	}
 	fault, _ := s.take(req.Path, true)
 	switch fault.Kind {
 	case HangMid:
