@@ -65,6 +65,7 @@ func TestNotYoursIsNotThere(t *testing.T) {
 			{method: "POST", path: "/v1/search", body: `{"query":"pay","store":"` + name + `"}`},
 			{method: "GET", path: "/v1/documents?store=" + name},
 			{method: "GET", path: "/v1/documents/" + doc + "?store=" + store},
+			{method: "GET", path: "/v1/documents/" + doc + "/passages?store=" + store},
 			{method: "DELETE", path: "/v1/documents/" + doc + "?store=" + store},
 			{method: "GET", path: "/v1/files/" + doc},
 			{method: "GET", path: "/v1/files/" + doc + "/text"},

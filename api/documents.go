@@ -65,6 +65,25 @@ func (s *Server) getDocument(c *gin.Context) error {
 	return nil
 }
 
+// documentPassages answers what a document was cut into, as it is searched and put into prompts.
+func (s *Server) documentPassages(c *gin.Context) error {
+	st, err := s.storeOf(c, verbAsk)
+	if err != nil {
+		return err
+	}
+	doc, passages, err := s.Documents.DocumentPassages(c.Request.Context(), scopeOf(st), c.Param("id"))
+	if err != nil {
+		return noDocument(err, c.Param("id"))
+	}
+	data := make([]openai.Passage, len(passages))
+	for i, p := range passages {
+		data[i] = openai.Passage{ChunkID: p.ChunkID, DocumentID: p.DocumentID, Filename: p.Filename, Version: doc.LiveVersion,
+			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Header: p.Header, Text: p.Text}
+	}
+	s.reply(c, http.StatusOK, openai.NewList(data, false, func(p openai.Passage) string { return p.ChunkID }))
+	return nil
+}
+
 func (s *Server) deleteDocument(c *gin.Context) error {
 	st, err := s.storeOf(c, verbWrite)
 	if err != nil {

@@ -269,6 +269,17 @@ func (l *library) Text(_ context.Context, tenant, id string) (string, error) {
 	return "", missing("text")
 }
 
+func (l *library) DocumentPassages(ctx context.Context, scope rag.Scope, id string) (rag.Document, []rag.Passage, error) {
+	doc, err := l.Document(ctx, scope, id)
+	if err != nil || doc.State != rag.StateReady {
+		return doc, nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := string(l.bytes[doc.SHA256])
+	return doc, []rag.Passage{{ChunkID: "chunk-" + id, DocumentID: id, Filename: doc.Path, End: len([]rune(text)), Heading: []string{"Leave"}, Header: doc.Path + " › Leave", Text: text}}, nil
+}
+
 func (l *library) Holders(_ context.Context, tenant, id string) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

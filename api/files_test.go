@@ -33,6 +33,11 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, "28 days 🏖", text.body)
 	require.Equal(t, "text/plain; charset=utf-8", text.header.Get("Content-Type"))
 
+	cut := b.do(t, "GET", "/v1/documents/"+doc.ID+"/passages?store=handbook", keyAsk, "")
+	require.Equal(t, 200, cut.status, cut.body)
+	require.Contains(t, cut.body, `"header":"leave.md › Leave","text":"28 days 🏖"`)
+	require.Equal(t, 404, b.do(t, "GET", "/v1/documents/"+doc.ID+"/passages?store=board", keyAsk, "").status)
+
 	for _, sc := range []scenario{
 		{name: "list", path: "", status: 200, has: []string{"a b.html", "two.md", "leave.md"}},
 		{name: "by purpose", path: "?purpose=user_data", status: 200, has: []string{"two.md"}, not: []string{"leave.md"}},

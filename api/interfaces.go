@@ -63,6 +63,8 @@ type Documents interface {
 	File(ctx context.Context, tenant, id string) (rag.File, error)
 	// Text is the extracted text of the live version, as it was chunked.
 	Text(ctx context.Context, tenant, fileID string) (string, error)
+	// DocumentPassages are the chunks of a document's live version, in order; none while it has no live version.
+	DocumentPassages(ctx context.Context, scope rag.Scope, id string) (rag.Document, []rag.Passage, error)
 	// Holders are the stores that a file is a document of. A key limited to some stores reads a file
 	// that lives in any of them; a file in none belongs to the keys of the whole tenant.
 	Holders(ctx context.Context, tenant, fileID string) (storeIDs []string, err error)

@@ -45,6 +45,20 @@ func NewDocument(d Document) Document {
 	return d
 }
 
+// Passage is a piece of a document as it is searched and put into prompts: Groundwork's own object.
+type Passage struct {
+	ChunkID    string   `json:"chunk_id"`
+	DocumentID string   `json:"document_id"`
+	Filename   string   `json:"filename"`
+	Version    int      `json:"version"` // of the document
+	Start      int      `json:"start"`
+	End        int      `json:"end"`
+	Page       *int     `json:"page"`
+	Heading    []string `json:"heading"`
+	Header     string   `json:"header"` // stands before the text in prompts, is never cited
+	Text       string   `json:"text"`
+}
+
 // FileError says why a document failed: Code exactly, Message with what to do.
 type FileError struct {
 	Code    string `json:"code"`

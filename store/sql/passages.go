@@ -43,6 +43,20 @@ func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string
 	return out, nil
 }
 
+// DocumentPassages are the chunks of a document's live version, in order.
+func (s *Store) DocumentPassages(ctx context.Context, scope rag.Scope, id string) (doc rag.Document, passages []rag.Passage, err error) {
+	err = s.read(ctx, "read a document's passages", func(ctx context.Context, q querier) error {
+		if doc, err = findDocument(ctx, q, scope, id); err != nil {
+			return err
+		}
+		passages, err = collect(ctx, q, scanPassage, `SELECT id, document_id, ?, seq, start_at, end_at, page, heading, header, text
+			FROM chunks WHERE tenant = ? AND store_id = ? AND document_id = ? AND version = ? ORDER BY seq`,
+			doc.Path, scope.Tenant, scope.Store, id, doc.LiveVersion)
+		return err
+	})
+	return doc, passages, err
+}
+
 func scanPassage(row scanner) (rag.Passage, error) {
 	var p rag.Passage
 	var heading string

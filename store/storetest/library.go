@@ -29,6 +29,7 @@ type Reader interface {
 	Documents(ctx context.Context, scope rag.Scope, page rag.Page) ([]rag.Document, bool, error)
 	Files(ctx context.Context, tenant string, page rag.Page) ([]rag.File, bool, error)
 	Text(ctx context.Context, tenant, fileID string) (string, error)
+	DocumentPassages(ctx context.Context, scope rag.Scope, id string) (rag.Document, []rag.Passage, error)
 	Holders(ctx context.Context, tenant, fileID string) ([]string, error)
 }
 

@@ -257,6 +257,10 @@ func (l *library) Text(_ context.Context, _, id string) (string, error) {
 	return l.bytes[id], nil
 }
 
+func (l *library) DocumentPassages(context.Context, rag.Scope, string) (rag.Document, []rag.Passage, error) {
+	return rag.Document{}, nil, absent()
+}
+
 func (l *library) Holders(context.Context, string, string) ([]string, error) { return nil, nil }
 
 type content struct{ *strings.Reader }
