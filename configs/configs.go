@@ -101,6 +101,7 @@ type Parse struct {
 	MaxUnpacked   Bytes         `koanf:"max_unpacked"`
 	MaxZipEntries int           `koanf:"max_zip_entries"`
 	MaxDepth      int           `koanf:"max_depth"`
+	MaxCells      int           `koanf:"max_cells"`
 }
 
 // Chunk sizes chunks.

@@ -1,6 +1,9 @@
 package parse
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // body is a Text in the making: blocks one after the other, with their marks.
 // Once it holds more than limit bytes it takes no more, and full says so.
@@ -44,23 +47,79 @@ func (b *body) code(text string) {
 // table appends rows as lines, cells joined by " | ". A table of one row or
 // one column is layout and gets no mark.
 func (b *body) table(rows [][]string, header bool) {
-	var lines []string
-	columns, label := 0, ""
+	label := ""
 	for _, row := range rows {
-		line := strings.TrimRight(strings.Join(row, " | "), " |")
-		if strings.Trim(line, " |") == "" {
-			continue
+		if line := rowLine(row); line != "" {
+			if header && words(row) > 1 {
+				label = line
+			}
+			break
 		}
-		if len(lines) == 0 && header && words(row) > 1 {
-			label = line
+	}
+	b.rows(rows, label)
+}
+
+func rowLine(row []string) string {
+	line := strings.TrimRight(strings.Join(row, " | "), " |")
+	if strings.Trim(line, " |") == "" {
+		return ""
+	}
+	return line
+}
+
+// rows appends a table that is labelled already.
+func (b *body) rows(rows [][]string, label string) {
+	var lines []string
+	columns := 0
+	for _, row := range rows {
+		if line := rowLine(row); line != "" {
+			columns = max(columns, len(row))
+			lines = append(lines, line)
 		}
-		columns = max(columns, len(row))
-		lines = append(lines, line)
 	}
 	start, end := b.block(strings.Join(lines, "\n"))
 	if start < end && columns > 1 && len(lines) > 1 {
 		b.marks = append(b.marks, Mark{Kind: KindTable, Start: start, End: end, Label: oneLine(label)})
 	}
+}
+
+// append takes over a text that was read by itself, after an empty line: headings
+// go down by deeper levels, and pages, which count in another document, are left out.
+func (b *body) append(t Text, deeper int) {
+	start, end := b.block(t.Body)
+	if end-start != len(t.Body) {
+		return // full, or without its outer line ends, which no reader leaves
+	}
+	for _, m := range t.Marks {
+		if m.Kind == KindPage {
+			continue
+		}
+		m.Start, m.End = m.Start+start, m.End+start
+		if m.Kind == KindHeading {
+			m.Level = min(m.Level+deeper, 6)
+		}
+		b.marks = append(b.marks, m)
+	}
+}
+
+// page marks what was added since start as one page.
+func (b *body) page(number, start int) {
+	for start < b.text.Len() && b.text.String()[start] == '\n' {
+		start++
+	}
+	if start == b.text.Len() {
+		return
+	}
+	at := len(b.marks)
+	for at > 0 && b.marks[at-1].Start >= start {
+		at--
+	}
+	b.marks = slices.Insert(b.marks, at, Mark{Kind: KindPage, Start: start, End: b.text.Len(), Page: number})
+}
+
+// cellLine is a cell on one line, without what stands between cells.
+func cellLine(s string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(clean(s, true), "|", "/")), " ")
 }
 
 // words counts the cells that hold something.

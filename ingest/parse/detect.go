@@ -21,10 +21,11 @@ const (
 	HTML     Format = "html"
 	PDF      Format = "pdf"
 	DOCX     Format = "docx"
+	XLSX     Format = "xlsx"
 )
 
 // Supported names the formats in messages.
-const Supported = "Markdown, plain text, HTML, PDF with a text layer, or DOCX"
+const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, or XLSX"
 
 // headSize is how much of a file tells what it is.
 const headSize = 64 << 10

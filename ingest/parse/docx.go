@@ -16,12 +16,11 @@ func readDOCX(data []byte, l Limits) (Text, error) {
 		return Text{}, err
 	}
 	d := &docx{zip: a, limits: l, out: body{limit: l.Text}, notes: map[string]string{}}
-	main, err := d.mainPart()
-	if err != nil {
-		return Text{}, err
-	}
-	if main == "" {
-		return Text{}, fail(CodeUnsupported, "the file is an Office document of an unknown kind; convert it and upload %s", Supported)
+	main := "word/document.xml"
+	if !a.has(main) {
+		if main, err = a.document(l.Depth); err != nil {
+			return Text{}, err
+		}
 	}
 	dir := path.Dir(main)
 	steps := []struct {
@@ -64,36 +63,7 @@ type docx struct {
 
 // part reads one XML part; one that is missing is passed over.
 func (d *docx) part(name string, read func(*xmlReader) error) error {
-	rc, err := d.zip.open(name)
-	if err != nil || rc == nil {
-		return err
-	}
-	defer rc.Close() // nothing was written
-	err = read(newXML(rc, d.limits.Depth))
-	if e, ok := isLimit(err); ok {
-		return e
-	}
-	return err
-}
-
-// mainPart is the part that the package names as its document.
-func (d *docx) mainPart() (string, error) {
-	if d.zip.has("word/document.xml") {
-		return "word/document.xml", nil
-	}
-	target := ""
-	err := d.part("_rels/.rels", func(x *xmlReader) error {
-		return each(x, func(e xml.StartElement) error {
-			if strings.HasSuffix(attrOf(e, "Type"), "/officeDocument") {
-				target = strings.TrimPrefix(attrOf(e, "Target"), "/")
-			}
-			return x.skip()
-		})
-	})
-	if err != nil || !strings.HasPrefix(target, "word/") || !d.zip.has(target) {
-		return "", err
-	}
-	return target, nil
+	return d.zip.xml(name, d.limits.Depth, read)
 }
 
 // each calls f for the children of the document's root element.

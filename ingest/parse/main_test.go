@@ -1,6 +1,7 @@
 package parse_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,7 +47,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	cacheDir = filepath.Join(dir, "pdf")
+	cacheDir = cmp.Or(os.Getenv("GROUNDWORK_TEST_PDF_CACHE"), filepath.Join(dir, "pdf")) // one that stays saves the time of compiling
 	shared = runner("child", limits())
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
 		_ = os.RemoveAll(dir) // the system removes it otherwise
@@ -57,7 +58,7 @@ func TestMain(m *testing.M) {
 func limits() parse.Limits {
 	return parse.Limits{
 		CPU: 30 * time.Second, Wall: 60 * time.Second, Memory: memory, OutputFile: 256 << 20, Descriptors: 64,
-		Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256,
+		Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256, Cells: 1_000_000,
 	}
 }
 
@@ -69,7 +70,7 @@ func runner(character string, l parse.Limits) *parse.Runner {
 var shared *parse.Runner
 
 // file is a document on disk.
-func file(t *testing.T, data []byte) *os.File {
+func file(t testing.TB, data []byte) *os.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "document")
 	require.NoError(t, os.WriteFile(path, data, 0o600))
@@ -97,7 +98,7 @@ func notRaced(t *testing.T) {
 }
 
 // data is the folder of shared test data; the test is skipped without it.
-func data(t *testing.T, name string) string {
+func data(t testing.TB, name string) string {
 	t.Helper()
 	root := os.Getenv("GROUNDWORK_DATA")
 	if root == "" {

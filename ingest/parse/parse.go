@@ -1,5 +1,4 @@
-// Package parse turns a file into text: Markdown, plain text, HTML, PDF with a
-// text layer, and DOCX. Files are hostile until shown otherwise, so a Runner
+// Package parse turns a file into text: see Supported. Files are hostile until shown otherwise, so a Runner
 // reads each one in a child process with limits, and Main is that child.
 package parse
 
@@ -79,7 +78,8 @@ type Limits struct {
 	Pages       int           `json:"pages"`
 	Unpacked    int64         `json:"unpacked"` // bytes; also 100 times the file after the first megabyte
 	Entries     int           `json:"entries"`  // of a zip file
-	Depth       int           `json:"depth"`    // nesting of XML and HTML
+	Depth       int           `json:"depth"`    // nesting of XML, HTML and JSON
+	Cells       int           `json:"cells"`    // of all tables of a workbook, empty ones between others included
 }
 
 // maxMarks is far more than a document that people read has.
@@ -112,6 +112,8 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readPDF(ctx, data, opt)
 	case DOCX:
 		text, err = readDOCX(data, opt.Limits)
+	case XLSX:
+		text, err = readXLSX(data, opt.Limits)
 	}
 	if err != nil {
 		return Text{}, asError(err)

@@ -26,7 +26,7 @@ func openZip(data []byte, l Limits) (*archive, error) {
 	budget := min(l.Unpacked, 1<<20+100*int64(len(data)))
 	a := &archive{files: make(map[string]*zip.File, len(r.File)), left: budget, limit: budget}
 	for _, f := range r.File {
-		name := strings.TrimPrefix(f.Name, "/")
+		name := partName(f)
 		if _, twice := a.files[name]; !twice {
 			a.files[name] = f
 		}
@@ -35,6 +35,11 @@ func openZip(data []byte, l Limits) (*archive, error) {
 		}
 	}
 	return a, nil
+}
+
+// partName is the name of a part as others refer to it.
+func partName(f *zip.File) string {
+	return strings.TrimPrefix(strings.ReplaceAll(f.Name, `\`, "/"), "/")
 }
 
 func (a *archive) has(name string) bool { return a.files[name] != nil }
@@ -52,6 +57,30 @@ func (a *archive) open(name string) (io.ReadCloser, error) {
 	return &budgeted{ReadCloser: rc, a: a}, nil
 }
 
+// read gives a whole part; nil when there is none of that name.
+func (a *archive) read(name string) ([]byte, error) {
+	rc, err := a.open(name)
+	if err != nil || rc == nil {
+		return nil, err
+	}
+	defer rc.Close() // nothing was written
+	return io.ReadAll(rc)
+}
+
+// xml reads a part as XML; one that is missing is passed over.
+func (a *archive) xml(name string, depth int, read func(*xmlReader) error) error {
+	rc, err := a.open(name)
+	if err != nil || rc == nil {
+		return err
+	}
+	defer rc.Close() // nothing was written
+	err = read(newXML(rc, depth))
+	if e, ok := isLimit(err); ok {
+		return e
+	}
+	return err
+}
+
 // budgeted counts what comes out, whatever the headers of the archive say.
 type budgeted struct {
 	io.ReadCloser
@@ -66,29 +95,45 @@ func (b *budgeted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// detectZip tells a Word document from other archives.
+// maxRelationsDepth is more than the list of a package's relations has.
+const maxRelationsDepth = 8
+
+// detectZip tells documents from other archives.
 func detectZip(data []byte) (Format, error) {
 	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return "", fail(CodeInvalid, "the file is cut short or broken; upload it again, or save it again in its own program")
 	}
+	a := archive{files: make(map[string]*zip.File, len(r.File)), left: headSize, limit: headSize}
 	for _, f := range r.File {
-		switch name := strings.TrimPrefix(f.Name, "/"); {
-		case name == "word/document.xml":
-			return DOCX, nil
+		a.files[partName(f)] = f
+	}
+	for _, kind := range []struct {
+		part   string
+		format Format
+	}{{"word/document.xml", DOCX}, {"xl/workbook.xml", XLSX}} {
+		if a.has(kind.part) {
+			return kind.format, nil
+		}
+	}
+	// The main part may have another name; an unreadable list of relations names none.
+	main, _ := a.document(maxRelationsDepth)
+	switch folder, _, _ := strings.Cut(main, "/"); folder {
+	case "word":
+		return DOCX, nil
+	case "xl":
+		return XLSX, nil
+	}
+	for name := range a.files {
+		switch {
 		case strings.HasPrefix(name, "ppt/"):
 			return "", unsupported("a PowerPoint presentation")
-		case strings.HasPrefix(name, "xl/"):
-			return "", unsupported("an Excel workbook")
 		case name == "content.xml", name == "META-INF/manifest.xml":
 			return "", unsupported("an OpenDocument file")
 		case strings.HasSuffix(name, ".opf"), name == "META-INF/container.xml":
 			return "", unsupported("an e-book")
-		}
-	}
-	for _, f := range r.File {
-		if f.Name == "_rels/.rels" {
-			return DOCX, nil // its main part has another name; the reader finds out
+		case name == "_rels/.rels":
+			return "", unsupported("an Office document of an unknown kind")
 		}
 	}
 	return "", fail(CodeUnsupported, "the file is an archive, which is not opened; upload the documents in it (%s)", Supported)

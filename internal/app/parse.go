@@ -66,6 +66,7 @@ func (a *App) parser() (ingest.Parse, error) {
 		Limits: parse.Limits{
 			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
 			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,
+			Cells: c.MaxCells,
 		},
 	}
 	return func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (ingest.Text, error) {
