@@ -115,7 +115,7 @@ func header(doc Doc, headings []string, first piece) string {
 		add(h)
 	}
 	out := strings.Join(lines, " > ")
-	if first.table != nil && first.start > first.table.Start {
+	if first.table != nil && first.start > first.table.Start && first.table.Label != "" {
 		out += "\n" + strings.TrimSpace(first.table.Label)
 	}
 	if first.lead != "" {

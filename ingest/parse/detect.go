@@ -22,10 +22,11 @@ const (
 	PDF      Format = "pdf"
 	DOCX     Format = "docx"
 	XLSX     Format = "xlsx"
+	CSV      Format = "csv"
 )
 
 // Supported names the formats in messages.
-const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, or XLSX"
+const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, XLSX, or CSV"
 
 // headSize is how much of a file tells what it is.
 const headSize = 64 << 10
@@ -34,10 +35,12 @@ var byExtension = map[string]Format{
 	".md": Markdown, ".markdown": Markdown, ".mdown": Markdown, ".mkd": Markdown, ".mdx": Markdown, ".qmd": Markdown, ".rmd": Markdown,
 	".txt": Plain, ".text": Plain, ".log": Plain,
 	".html": HTML, ".htm": HTML, ".xhtml": HTML,
+	".csv": CSV, ".tsv": CSV, ".tab": CSV,
 }
 
 var byMediaType = map[string]Format{
 	"text/markdown": Markdown, "text/x-markdown": Markdown, "text/html": HTML, "application/xhtml+xml": HTML,
+	"text/csv": CSV, "application/csv": CSV, "text/tab-separated-values": CSV,
 }
 
 // Text formats that need a reader of their own: as plain text they would be noise.
@@ -143,12 +146,14 @@ func detectText(head []byte, name, mediaType string) (Format, error) {
 			return HTML, nil
 		}
 		return Plain, nil
-	case byExtension[ext] != "":
+	case byExtension[ext] != "" && (byExtension[ext] != Plain || !isTable(text)):
 		return byExtension[ext], nil
 	case byMediaType[declared] != "":
 		return byMediaType[declared], nil
 	case declared == "message/rfc822", mimetype.Detect([]byte(text)).Is("message/rfc822"):
 		return "", unsupported(notPlain[".eml"])
+	case isTable(text):
+		return CSV, nil
 	case ext == "" && (matter.MatchString(text) || atx.MatchString(text)):
 		return Markdown, nil
 	}

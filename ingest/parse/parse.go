@@ -112,6 +112,8 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readPDF(ctx, data, opt)
 	case DOCX:
 		text, err = readDOCX(data, opt.Limits)
+	case CSV:
+		text, err = readCSV(data, mediaType, opt.Limits)
 	case XLSX:
 		text, err = readXLSX(data, opt.Limits)
 	}
