@@ -22,11 +22,12 @@ const (
 	PDF      Format = "pdf"
 	DOCX     Format = "docx"
 	XLSX     Format = "xlsx"
+	PPTX     Format = "pptx"
 	CSV      Format = "csv"
 )
 
 // Supported names the formats in messages.
-const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, XLSX, or CSV"
+const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, XLSX, PPTX, or CSV"
 
 // headSize is how much of a file tells what it is.
 const headSize = 64 << 10

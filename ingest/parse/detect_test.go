@@ -41,6 +41,7 @@ func TestDetect(t *testing.T) {
 		"DOCX":                              {string(word), "a.docx", "", parse.DOCX},
 		"DOCX named as PDF":                 {string(word), "a.pdf", "application/pdf", parse.DOCX},
 		"XLSX named as DOCX":                {string(zipped(t, map[string]string{"xl/workbook.xml": ""})), "a.docx", "", parse.XLSX},
+		"PPTX named as DOCX":                {string(zipped(t, map[string]string{"ppt/presentation.xml": ""})), "a.docx", "", parse.PPTX},
 		"DOCX without a name":               {string(word), "", "", parse.DOCX},
 		"source code with a comment on top": {"# shebang or so\nimport os\n", "a.py", "", parse.Plain},
 	} {
@@ -67,7 +68,6 @@ func TestDetectRefuses(t *testing.T) {
 		"a drawing":          {`<svg xmlns="http://www.w3.org/2000/svg"/>`, "a.svg", parse.CodeUnsupported},
 		"an old Word file":   {ole, "a.doc", parse.CodeUnsupported},
 		"an encrypted one":   {ole + utf16("EncryptedPackage")[2:], "a.docx", parse.CodeEncrypted},
-		"a presentation":     {string(zipped(t, map[string]string{"ppt/presentation.xml": ""})), "a.docx", parse.CodeUnsupported},
 		"OpenDocument":       {string(zipped(t, map[string]string{"content.xml": ""})), "a.odt", parse.CodeUnsupported},
 		"an archive":         {string(zipped(t, map[string]string{"readme.md": "# x"})), "a.md", parse.CodeUnsupported},
 		"a broken archive":   {"PK\x03\x04 and nothing else", "a.docx", parse.CodeInvalid},

@@ -71,15 +71,7 @@ func each(x *xmlReader, f func(xml.StartElement) error) error {
 	return x.children(func(xml.StartElement) error { return x.children(f, nil) }, nil)
 }
 
-func (d *docx) readProperties(x *xmlReader) error {
-	return each(x, func(e xml.StartElement) error {
-		text, err := x.text()
-		if e.Name.Local == "title" {
-			d.property = oneLine(text)
-		}
-		return err
-	})
-}
+func (d *docx) readProperties(x *xmlReader) error { return readTitle(x, &d.property) }
 
 // readNotes keeps the text of each note until the place that refers to it.
 func (d *docx) readNotes(x *xmlReader) error {

@@ -114,6 +114,8 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readDOCX(data, opt.Limits)
 	case CSV:
 		text, err = readCSV(data, mediaType, opt.Limits)
+	case PPTX:
+		text, err = readPPTX(data, opt.Limits)
 	case XLSX:
 		text, err = readXLSX(data, opt.Limits)
 	}

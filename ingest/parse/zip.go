@@ -111,7 +111,7 @@ func detectZip(data []byte) (Format, error) {
 	for _, kind := range []struct {
 		part   string
 		format Format
-	}{{"word/document.xml", DOCX}, {"xl/workbook.xml", XLSX}} {
+	}{{"word/document.xml", DOCX}, {"xl/workbook.xml", XLSX}, {"ppt/presentation.xml", PPTX}} {
 		if a.has(kind.part) {
 			return kind.format, nil
 		}
@@ -123,11 +123,11 @@ func detectZip(data []byte) (Format, error) {
 		return DOCX, nil
 	case "xl":
 		return XLSX, nil
+	case "ppt":
+		return PPTX, nil
 	}
 	for name := range a.files {
 		switch {
-		case strings.HasPrefix(name, "ppt/"):
-			return "", unsupported("a PowerPoint presentation")
 		case name == "content.xml", name == "META-INF/manifest.xml":
 			return "", unsupported("an OpenDocument file")
 		case strings.HasSuffix(name, ".opf"), name == "META-INF/container.xml":
