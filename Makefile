@@ -5,6 +5,7 @@
 # make bench-index  both indexes against each other: quality on real sets, latency, a tenant among a thousand (an hour)
 # make load       answers a second over 10,000 chunks with a scripted model server, and under ten times that load
 # make soak       the same processes under faults for an hour: workers killed, PostgreSQL and Qdrant stopped, paused, slowed, wiped
+# make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -20,7 +21,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak fuzz clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz clean
 
 all: fmt lint test
 
@@ -35,7 +36,7 @@ demo: bin/groundwork
 export Q
 
 # What tests need besides Go: an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/poppler
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
@@ -85,6 +86,16 @@ $(TOOLS)/postgres:
 		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null && touch $@; \
 	else echo "PostgreSQL is missing and cannot be installed from here (apt-get install postgresql); its tests will say so and be skipped."; fi
 
+# pdftotext is what PDFs are compared with.
+$(TOOLS)/poppler:
+	@mkdir -p $(TOOLS)
+	@if command -v pdftotext >/dev/null; then touch $@; \
+	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends poppler-utils >/dev/null && touch $@; \
+	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
+		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends poppler-utils >/dev/null && touch $@; \
+	else echo "pdftotext is missing and cannot be installed from here (apt-get install poppler-utils); its tests will say so and be skipped."; fi
+
 test: test-setup
 	@./.ci/gotest
 
@@ -122,6 +133,10 @@ soak: $(S3) $(TOOLS)/postgres $(TOOLS)/qdrant-python
 	@GROUNDWORK_SOAK=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -parallel 1 -v -timeout 2h ./internal/app/clustertest
 	@echo "1,000 documents move from one machine to PostgreSQL, Qdrant and S3 and back; 50 questions are asked in each place."
 	@GROUNDWORK_SOAK=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -run MigrateThereAndBack -v -timeout 2h ./internal/app
+
+# The files lie in $GROUNDWORK_DATA/formats (default ../shared/data).
+formats: $(TOOLS)/poppler
+	@GROUNDWORK_TEST_STRICT=1 go test -count=1 -run 'RealFiles|Pdftotext' -v -timeout 20m ./ingest/parse | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \

@@ -86,12 +86,13 @@ func (b *body) rows(rows [][]string, label string) {
 // append takes over a text that was read by itself, after an empty line: headings
 // go down by deeper levels, and pages, which count in another document, are left out.
 func (b *body) append(t Text, deeper int) {
-	start, end := b.block(t.Body)
-	if end-start != len(t.Body) {
-		return // full, or without its outer line ends, which no reader leaves
+	text := strings.TrimRight(t.Body, "\n")
+	start, end := b.block(text)
+	if end-start != len(text) {
+		return // cleaned anew, or full: marks would lie elsewhere
 	}
 	for _, m := range t.Marks {
-		if m.Kind == KindPage {
+		if m.End = min(m.End, len(text)); m.Kind == KindPage || m.Start >= m.End {
 			continue
 		}
 		m.Start, m.End = m.Start+start, m.End+start

@@ -24,10 +24,13 @@ const (
 	XLSX     Format = "xlsx"
 	PPTX     Format = "pptx"
 	CSV      Format = "csv"
+	EML      Format = "eml"
+	MSG      Format = "msg"
+	RTF      Format = "rtf"
 )
 
 // Supported names the formats in messages.
-const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, XLSX, PPTX, or CSV"
+const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, PPTX, XLSX, CSV, RTF, or an e-mail (EML, MSG)"
 
 // headSize is how much of a file tells what it is.
 const headSize = 64 << 10
@@ -46,7 +49,7 @@ var byMediaType = map[string]Format{
 
 // Text formats that need a reader of their own: as plain text they would be noise.
 var notPlain = map[string]string{
-	".eml": "an e-mail", ".mbox": "a mailbox", ".mht": "a web archive", ".mhtml": "a web archive", ".rtf": "an RTF document",
+	".mbox": "a mailbox", ".mht": "a web archive", ".mhtml": "a web archive",
 	".svg": "an SVG image", ".ps": "a PostScript document", ".ipynb": "a notebook",
 }
 
@@ -62,8 +65,8 @@ func Detect(data []byte, name, mediaType string) (Format, error) {
 		return PDF, nil
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")), bytes.HasPrefix(data, []byte("PK\x05\x06")):
 		return detectZip(data)
-	case bytes.HasPrefix(data, []byte("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1")):
-		return "", detectOLE(data)
+	case bytes.HasPrefix(data, []byte(oleMagic)):
+		return detectOLE(data)
 	}
 	if !isText(head) {
 		return "", unsupported(describe(head))
@@ -135,11 +138,13 @@ func detectText(head []byte, name, mediaType string) (Format, error) {
 	ext := strings.ToLower(path.Ext(name))
 	switch {
 	case strings.HasPrefix(text, `{\rtf`):
-		return "", unsupported("an RTF document")
+		return RTF, nil
 	case strings.HasPrefix(text, "%!PS"):
 		return "", unsupported("a PostScript document")
 	case notPlain[ext] != "":
 		return "", unsupported(notPlain[ext])
+	case isMail(text, ext == ".eml" || declared == "message/rfc822"):
+		return EML, nil
 	case fullPage.MatchString(text):
 		return HTML, nil
 	case byExtension[ext] == HTML, byExtension[ext] == "" && byMediaType[declared] == HTML:
@@ -151,8 +156,6 @@ func detectText(head []byte, name, mediaType string) (Format, error) {
 		return byExtension[ext], nil
 	case byMediaType[declared] != "":
 		return byMediaType[declared], nil
-	case declared == "message/rfc822", mimetype.Detect([]byte(text)).Is("message/rfc822"):
-		return "", unsupported(notPlain[".eml"])
 	case isTable(text):
 		return CSV, nil
 	case ext == "" && (matter.MatchString(text) || atx.MatchString(text)):
@@ -161,12 +164,18 @@ func detectText(head []byte, name, mediaType string) (Format, error) {
 	return Plain, nil
 }
 
-// detectOLE tells an encrypted Office document from an old one.
-func detectOLE(data []byte) error {
-	if bytes.Contains(data, utf16le("EncryptedPackage")) {
-		return encrypted()
+// oleMagic is how the file systems in a file begin that Office used before 2007, and still does for messages.
+const oleMagic = "\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1"
+
+// detectOLE tells a message from an encrypted Office document and an old one.
+func detectOLE(data []byte) (Format, error) {
+	switch {
+	case bytes.Contains(data, utf16le("EncryptedPackage")):
+		return "", encrypted()
+	case bytes.Contains(data, utf16le(msgProperties)):
+		return MSG, nil
 	}
-	return unsupported("an Office document of before 2007 (such as .doc, .xls or .ppt)")
+	return "", unsupported("an Office document of before 2007 (such as .doc, .xls or .ppt)")
 }
 
 func utf16le(s string) []byte {

@@ -19,6 +19,15 @@ func readHTML(data []byte, mediaType string, l Limits) (Text, error) {
 		page = strings.ReplaceAll(page, "\r\n", "\n")
 		title, page = matterTitle(page[:end]), page[end:]
 	}
+	text, err := htmlText(page, l)
+	if title != "" {
+		text.Title = oneLine(title)
+	}
+	return text, err
+}
+
+// htmlText reads a page that is decoded already.
+func htmlText(page string, l Limits) (Text, error) {
 	doc, err := html.Parse(strings.NewReader(page))
 	if err != nil {
 		if strings.Contains(err.Error(), "exceeds") {
@@ -30,12 +39,9 @@ func readHTML(data []byte, mediaType string, l Limits) (Text, error) {
 		return Text{}, tooDeep(l.Depth)
 	}
 	r := renderer{body: body{limit: l.Text}}
-	root := mainContent(doc)
-	r.walk(root)
+	r.walk(mainContent(doc))
 	r.flush()
-	if title == "" {
-		title = htmlTitle(doc)
-	}
+	title := htmlTitle(doc)
 	if title == "" {
 		title = firstHeading(r.body.marks)
 	}

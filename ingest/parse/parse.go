@@ -89,6 +89,8 @@ const maxMarks = 100_000
 type Options struct {
 	Limits   Limits
 	CacheDir string // holds the compiled PDF reader, which saves seconds and much memory; empty: it is compiled each time
+
+	inside int // how many documents this one lies in
 }
 
 // Document reads a file in this process: only for tests and for the child,
@@ -116,6 +118,12 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readCSV(data, mediaType, opt.Limits)
 	case PPTX:
 		text, err = readPPTX(data, opt.Limits)
+	case EML:
+		text, err = readEML(ctx, data, opt)
+	case MSG:
+		text, err = readMSG(ctx, data, opt)
+	case RTF:
+		text, err = readRTF(data, opt.Limits)
 	case XLSX:
 		text, err = readXLSX(data, opt.Limits)
 	}

@@ -32,9 +32,11 @@ func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
 	if err != nil {
 		return Text{}, fmt.Errorf("start the PDF reader: %w", err)
 	}
-	// The process ends after one document, and a reader that has trapped cannot be closed.
 	p := pdf{reader: reader, limits: opt.Limits, out: body{limit: opt.Limits.Text}}
 	text, err := p.read(data)
+	if err == nil && opt.inside > 0 {
+		return text, pool.Close() // more may follow; otherwise the process ends, and a reader that has trapped cannot be closed
+	}
 	if err != nil && memory.refused {
 		return Text{}, fail(CodeLimit, "the PDF unpacks to more than %s; split it, or print it to a new PDF", size(opt.Limits.Unpacked))
 	}

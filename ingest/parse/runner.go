@@ -36,7 +36,7 @@ func (r *Runner) Parse(ctx context.Context, name, mediaType string, file io.Read
 	}
 	defer done()
 	req := request{Name: name, MediaType: mediaType, Limits: r.Limits}
-	if isPDF(doc) {
+	if mayHoldPDF(doc) {
 		if req.CacheDir, err = r.cache(ctx); err != nil {
 			return Text{}, err
 		}
@@ -66,10 +66,15 @@ func plainFile(file io.ReadSeeker) (doc *os.File, done func(), err error) {
 	return doc, done, nil
 }
 
-func isPDF(f *os.File) bool {
+// mayHoldPDF is true for a PDF, and for a message, which may have one attached.
+func mayHoldPDF(f *os.File) bool {
 	head := make([]byte, 1024)
 	n, err := f.ReadAt(head, 0)
-	return (err == nil || errors.Is(err, io.EOF)) && bytes.Contains(head[:n], []byte("%PDF-"))
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false
+	}
+	head = head[:n]
+	return bytes.Contains(head, []byte("%PDF-")) || bytes.HasPrefix(head, []byte(oleMagic)) || sender.MatchString(decode(head, "")) || envelope.Match(head)
 }
 
 // Warm compiles the PDF reader into CacheDir, which takes seconds the first
