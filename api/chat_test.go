@@ -22,7 +22,7 @@ const chatPath = "/v1/chat/completions"
 func TestChatPlain(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b@handbook", "How many days?", `,"max_tokens":9,"temperature":0,"seed":4,"stop":"X"`))
+	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b@handbook", "How many days?", `,"max_tokens":9,"temperature":0,"seed":4,"stop":"X","groundwork":{"abstain":"off","context_budget":700}`))
 	require.Equal(t, 200, res.status, res.body)
 	require.Equal(t, "embed;dur=4.1, search;dur=1.0, generate;dur=9.0", res.header.Get("Server-Timing"))
 	v := res.json(t)
@@ -35,7 +35,7 @@ func TestChatPlain(t *testing.T) {
 	zero, seed := 0.0, 4
 	require.Equal(t, rag.Question{ID: v["id"].(string), Scope: rag.Scope{Tenant: "default", Store: "vs_1"}, Caller: "default/key_2",
 		Messages: []rag.Message{{Role: "user", Content: "How many days?"}},
-		Sampling: rag.Sampling{MaxTokens: 9, Temperature: &zero, Seed: &seed, Stop: []string{"X"}}}, q)
+		Sampling: rag.Sampling{MaxTokens: 9, Temperature: &zero, Seed: &seed, Stop: []string{"X"}}, Abstain: rag.AbstainOff, Budget: 700}, q)
 }
 
 func TestChatStream(t *testing.T) {

@@ -13,7 +13,8 @@ func toQuestion(id string, scope rag.Scope, q openai.Question) rag.Question {
 		messages[i] = rag.Message{Role: m.Role, Content: m.Content}
 	}
 	return rag.Question{ID: id, Scope: scope, Messages: messages, Sampling: rag.Sampling{
-		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Stop: q.Stop}}
+		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Stop: q.Stop},
+		Abstain: rag.Abstain(q.Extension.Abstain), Budget: q.Extension.ContextBudget}
 }
 
 func fromAnswer(a rag.Answer, base string) openai.Answer {

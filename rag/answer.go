@@ -9,6 +9,8 @@ type Question struct {
 	Sampling Sampling
 	Passages int     // at most; 0 or more than the server gives: as many as the server gives
 	MinScore float64 // passages of a lower score are not used
+	Abstain  Abstain // instead of the configured operating point; empty: that
+	Budget   int     // prompt tokens for passages instead of what the measured speed allows; 0: that
 }
 
 // Delta is one piece of a streamed answer. The first carries what was found, the

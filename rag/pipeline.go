@@ -1,6 +1,7 @@
 package rag
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -51,11 +52,12 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	}
 	kept, dropped := p.wanted(q, found)
 	a.Context.Dropped = drops(dropped)
-	proof, err := p.weigh(ctx, q.Scope, a.Query, kept)
+	abstain := cmp.Or(q.Abstain, p.Options.Abstain)
+	proof, err := p.weigh(ctx, q.Scope, a.Query, kept, abstain)
 	if err != nil {
 		return a, err
 	}
-	if len(kept) == 0 || proof.strength() < p.Options.Abstain.threshold() {
+	if len(kept) == 0 || proof.strength() < abstain.threshold() {
 		watch.lap("select")
 		return p.abstain(a, kept, watch, emit)
 	}
@@ -143,13 +145,13 @@ func (p *Pipeline) wanted(q Question, found ranking) (kept, dropped []Ranked) {
 // weigh collects the evidence for query. What stands before the last sentence
 // ("I broke my laptop. Who …") tells the circumstances and lowers the cosine
 // with the passage that answers, so the last sentence is looked up on its own too.
-func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []Ranked) (evidence, error) {
+func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []Ranked, abstain Abstain) (evidence, error) {
 	e := evidence{asksValue: asksValue(query)}
 	for _, r := range kept {
 		e.cosine = max(e.cosine, r.Dense)
 	}
 	parts := sentences(query)
-	if len(parts) < 2 || len(kept) == 0 || p.Options.Abstain == AbstainOff {
+	if len(parts) < 2 || len(kept) == 0 || abstain == AbstainOff {
 		return e, nil
 	}
 	last := parts[len(parts)-1]
@@ -167,6 +169,7 @@ func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []
 // choose fits passages into the tokens that the first-token target allows.
 func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Answer) error {
 	limits := p.Generator.Limits()
+	limits.ContextBudget = cmp.Or(q.Budget, limits.ContextBudget)
 	empty := prompt(nil, q.Messages)
 	fixed, asked := framing(empty[:1]), framing(empty[1:])
 	if sources, ok := fitsUncounted(kept, asked, min(limits.ContextBudget, limits.ContextTokens-p.maxTokens(q)-atMost(fixed))); ok {

@@ -118,6 +118,25 @@ func TestWeakEvidenceAbstainsBeforeTheModelIsAsked(t *testing.T) {
 	require.Empty(t, b.model.seen, "nothing was generated")
 }
 
+func TestQuestionChoosesItsOwnAbstentionAndBudget(t *testing.T) {
+	t.Parallel()
+	b := setup(t, "The severance is 12 weeks.")
+	q := ask("How many weeks of severance am I owed?")
+	q.Abstain = rag.AbstainStrict
+	a, err := b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.True(t, a.Abstained)
+
+	b.Options.Abstain = rag.AbstainBalanced
+	b.model.limits.ContextBudget = 1
+	q.Abstain, q.Budget = rag.AbstainOff, 900
+	a, err = b.Ask(t.Context(), q, new(stream).emit)
+	require.NoError(t, err)
+	require.False(t, a.Abstained)
+	require.Equal(t, 900, a.Context.Budget)
+	require.Len(t, a.Sources, 3, "all that were found fit")
+}
+
 func TestAnswerThatOnlyDeclinesIsAnAbstention(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "The passages do not mention how many cats may come.")

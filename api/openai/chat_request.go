@@ -30,6 +30,7 @@ type Question struct {
 	Stop         []string
 	Stream       bool
 	IncludeUsage bool
+	Extension    Extension
 }
 
 // notHere are members of OpenAI's API that mean nothing for an answer from
@@ -58,7 +59,7 @@ func generation(l Limits) map[string]rule {
 func ToQuestion(f Fields, l Limits) (Question, *Invalid) {
 	rules := generation(l)
 	for name, r := range map[string]rule{
-		"messages": array, "max_completion_tokens": integer(1, int64(l.MaxTokens)),
+		"messages": array, "groundwork": object, "max_completion_tokens": integer(1, int64(l.MaxTokens)),
 		"presence_penalty": exactly("0"), "frequency_penalty": exactly("0"), "logprobs": exactly("false"),
 		"top_logprobs": exactly("0"), "logit_bias": exactly("{}"), "tools": exactly("[]"), "functions": exactly("[]"), "function_call": exactly(`"none"`, `"auto"`),
 		"tool_choice": exactly(`"none"`, `"auto"`), "response_format": exactly(`{"type":"text"}`), "modalities": exactly(`["text"]`),
@@ -75,7 +76,9 @@ func ToQuestion(f Fields, l Limits) (Question, *Invalid) {
 	if bad := Query("messages", messages[len(messages)-1].Content, l); bad != nil {
 		return Question{}, bad
 	}
-	return sampling(f, messages), nil
+	q := sampling(f, messages)
+	q.Extension, bad = toExtension(f["groundwork"])
+	return q, bad
 }
 
 // sampling decodes members that check has already found to be of the right type.

@@ -98,6 +98,10 @@ func TestToQuestionRefuses(t *testing.T) {
 		`{` + hi + `,"response_format":{"type":"json_object"}}`:                                           "response_format",
 		`{` + hi + `,"top_k":3}`:                                                                          "top_k",
 		`{` + hi + `,"Temperature":0}`:                                                                    "Temperature",
+		`{` + hi + `,"groundwork":1}`:                                                                     "groundwork",
+		`{` + hi + `,"groundwork":{"abstain":"never"}}`:                                                   "groundwork.abstain",
+		`{` + hi + `,"groundwork":{"context_budget":0}}`:                                                  "groundwork.context_budget",
+		`{` + hi + `,"groundwork":{"fly":1}}`:                                                             "groundwork.fly",
 		`{` + hi + `,"lora":[{"id":0,"scale":1}]}`:                                                        "lora",
 		`{` + hi + `,"` + strings.Repeat("x", 500) + `":0}`:                                               strings.Repeat("x", 500),
 	} {

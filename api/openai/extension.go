@@ -1,0 +1,25 @@
+package openai
+
+import "encoding/json"
+
+// Extension is the request's member groundwork: what OpenAI's API has no word for.
+type Extension struct {
+	Abstain       string `json:"abstain"`        // off, balanced or strict, for this question; empty: as configured
+	ContextBudget int    `json:"context_budget"` // prompt tokens for passages, instead of what the measured speed allows; 0: that
+}
+
+// maxBudget is more than any model's window; the window bounds a budget anyway.
+const maxBudget = 1 << 20
+
+func toExtension(raw json.RawMessage) (Extension, *Invalid) {
+	var f Fields
+	decode(raw, &f)
+	bad := check(f, "groundwork.", map[string]rule{
+		"abstain": exactly(`"off"`, `"balanced"`, `"strict"`), "context_budget": integer(1, maxBudget),
+	})
+	var e Extension
+	if bad == nil {
+		decode(raw, &e)
+	}
+	return e, bad
+}
