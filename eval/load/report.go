@@ -7,12 +7,14 @@ import (
 	"io"
 	"math"
 	"time"
+
+	"groundwork/eval/plot"
 )
 
 //go:embed report.html
 var reportHTML string
 
-var page = template.Must(template.New("report").Funcs(template.FuncMap{"ms": milliseconds, "short": short, "rate": rate}).Parse(reportHTML))
+var page = template.Must(plot.Into(template.New("report").Funcs(template.FuncMap{"ms": milliseconds, "short": plot.Short, "rate": rate})).Parse(reportHTML))
 
 // Report is what one HTML file shows: one run, or the steps of a sweep.
 type Report struct {
@@ -33,11 +35,12 @@ func (r Report) WriteHTML(w io.Writer) error {
 		Report
 		Shown Result
 		Rows  []row
-		Plots []plot
+		Plots []plot.Plot
 		Many  bool
-	}{r, shown, shown.rows(), []plot{latencies(shown), throughput(shown)}, len(r.Runs) > 1}
+		Style template.CSS
+	}{r, shown, shown.rows(), []plot.Plot{latencies(shown), throughput(shown)}, len(r.Runs) > 1, plot.CSS}
 	if view.Many {
-		view.Plots = append([]plot{achieved(r), bounds(r)}, view.Plots...)
+		view.Plots = append([]plot.Plot{achieved(r), bounds(r)}, view.Plots...)
 	}
 	if err := page.Execute(w, view); err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -57,14 +60,14 @@ func (r Report) shown() Result {
 }
 
 // latencies is latency by percentile.
-func latencies(r Result) plot {
-	var lines []line
+func latencies(r Result) plot.Plot {
+	var lines []plot.Line
 	low, high, most := math.Inf(1), 0.0, 0.0
 	add := func(name string, l Latency) {
 		if len(l.Curve) == 0 {
 			return
 		}
-		lines = append(lines, line{Name: name, Points: l.Curve, Marked: true})
+		lines = append(lines, plot.Line{Name: name, Points: l.Curve, Marked: true})
 		last := l.Curve[len(l.Curve)-1]
 		low, high, most = min(low, l.Curve[0][1]), max(high, last[1]), max(most, last[0])
 	}
@@ -79,14 +82,12 @@ func latencies(r Result) plot {
 	if len(lines) == 0 {
 		low, high = 1, 10
 	}
-	p := plot{Title: "Latency by percentile"}
-	p.draw(nines(most), powers("milliseconds", low, high), lines)
-	return p
+	return plot.Draw("Latency by percentile", plot.Nines(most), plot.Powers("milliseconds", low, high), lines)
 }
 
 // throughput is what was offered and what came back, second by second.
-func throughput(r Result) plot {
-	lines := []line{{Name: "offered"}, {Name: "complete"}, {Name: "refused (429, 503)"}, {Name: "failed"}}
+func throughput(r Result) plot.Plot {
+	lines := []plot.Line{{Name: "offered"}, {Name: "complete"}, {Name: "refused (429, 503)"}, {Name: "failed"}}
 	most := 0.0
 	for i, s := range r.Timeline {
 		for j, n := range []int{s.Offered, s.OK, s.Refused, s.Failed} {
@@ -94,27 +95,23 @@ func throughput(r Result) plot {
 			most = max(most, float64(n))
 		}
 	}
-	p := plot{Title: "Requests in each second"}
-	p.draw(fromZero("seconds", float64(len(r.Timeline)-1)), fromZero("requests a second", most), lines)
-	return p
+	return plot.Draw("Requests in each second", plot.FromZero("seconds", float64(len(r.Timeline)-1)), plot.FromZero("requests a second", most), lines)
 }
 
 // achieved is what was done of what was offered, step by step.
-func achieved(r Report) plot {
-	ideal, got, most := line{Name: "offered"}, line{Name: "achieved", Marked: true}, 0.0
+func achieved(r Report) plot.Plot {
+	ideal, got, most := plot.Line{Name: "offered"}, plot.Line{Name: "achieved", Marked: true}, 0.0
 	for _, run := range byRate(r.Runs) {
 		ideal.Points = append(ideal.Points, [2]float64{run.Rate, run.Rate})
 		got.Points = append(got.Points, [2]float64{run.Rate, run.Achieved})
 		most = max(most, run.Rate, run.Achieved)
 	}
-	p := plot{Title: "Achieved by offered rate"}
-	p.draw(fromZero("requests offered a second", most), fromZero("requests done a second", most), []line{ideal, got})
-	return p
+	return plot.Draw("Achieved by offered rate", plot.FromZero("requests offered a second", most), plot.FromZero("requests done a second", most), []plot.Line{ideal, got})
 }
 
 // bounds is the 99th percentile by rate.
-func bounds(r Report) plot {
-	p99, bound := line{Name: "99th percentile", Marked: true}, line{Name: "bound"}
+func bounds(r Report) plot.Plot {
+	p99, bound := plot.Line{Name: "99th percentile", Marked: true}, plot.Line{Name: "bound"}
 	low, high, most := math.Inf(1), 0.0, 0.0
 	for _, run := range byRate(r.Runs) {
 		p99.Points = append(p99.Points, [2]float64{run.Rate, run.P99()})
@@ -124,7 +121,5 @@ func bounds(r Report) plot {
 		low, high = min(low, r.Knee.BoundMs), max(high, r.Knee.BoundMs)
 		bound.Points = [][2]float64{{0, r.Knee.BoundMs}, {most, r.Knee.BoundMs}}
 	}
-	p := plot{Title: "99th percentile by offered rate"}
-	p.draw(fromZero("requests offered a second", most), powers("milliseconds", low, high), []line{p99, bound})
-	return p
+	return plot.Draw("99th percentile by offered rate", plot.FromZero("requests offered a second", most), plot.Powers("milliseconds", low, high), []plot.Line{p99, bound})
 }

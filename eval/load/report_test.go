@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"groundwork/eval/plot"
 )
 
 func sweepReport(t *testing.T) Report {
@@ -70,7 +72,7 @@ func TestReportOfARunThatGotNothing(t *testing.T) {
 func TestPlotsKeepToTheirAxes(t *testing.T) {
 	t.Parallel()
 	r := sweepReport(t)
-	for _, p := range []plot{latencies(r.shown()), throughput(r.shown()), achieved(r), bounds(r)} {
+	for _, p := range []plot.Plot{latencies(r.shown()), throughput(r.shown()), achieved(r), bounds(r)} {
 		require.NotEmpty(t, p.Lines, p.Title)
 		require.Greater(t, len(p.X), 1, p.Title)
 		require.Greater(t, len(p.Y), 1, p.Title)
@@ -85,28 +87,6 @@ func TestPlotsKeepToTheirAxes(t *testing.T) {
 	p := latencies(r.shown())
 	require.Equal(t, "0", p.X[0].Label)
 	require.InDelta(t, p.Left, p.X[0].At, 0.01)
-}
-
-func TestAxes(t *testing.T) {
-	t.Parallel()
-	for _, most := range []float64{0, 0.4, 1, 7, 29, 100, 999, 12345} {
-		a := fromZero("x", most)
-		require.GreaterOrEqual(t, a.to, most)
-		require.LessOrEqual(t, len(a.ticks), 8, "%v: %v", most, a.ticks)
-		require.GreaterOrEqual(t, len(a.ticks), 2)
-		require.Zero(t, a.place(0))
-		require.InDelta(t, 1, a.place(a.to), 1e-9)
-	}
-	n := nines(99.9)
-	require.InDelta(t, 1.0/3, n.place(90), 0.01)
-	require.InDelta(t, 2.0/3, n.place(99), 0.01)
-	p := powers("ms", 3, 4500)
-	require.Equal(t, []string{"1", "10", "100", "1000", "10000"}, func() (out []string) {
-		for _, k := range p.ticks {
-			out = append(out, k.label)
-		}
-		return out
-	}())
 }
 
 func TestLinesForATerminal(t *testing.T) {

@@ -53,6 +53,8 @@ var table = map[string]rule{
 	"eval/runs":               {ours: []string{"eval"}},
 	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval"}},
 	"eval/load":               {theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"eval/plot":               {},
+	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
