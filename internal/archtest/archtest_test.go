@@ -52,9 +52,8 @@ var table = map[string]rule{
 	"eval":                    {},
 	"eval/runs":               {ours: []string{"eval"}},
 	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval"}},
-	"eval/load":               {theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
-	"eval/plot":               {},
 	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"eval/plot":               {},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
@@ -62,8 +61,7 @@ var table = map[string]rule{
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
-	"cmd/groundwork":          {ours: []string{"configs", "internal/app", "eval", "eval/load", "eval/runs", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
-	"cmd/groundwork":          {ours: []string{"configs", "internal/app", "eval", "eval/load", "eval/tune", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
+	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/load", "eval/runs", "eval/tune", "internal/app", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
 }
 
 // only names the one package that may import a library.
