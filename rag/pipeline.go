@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Pipeline answers questions over a store. All fields but Retrieved are required; it is safe for concurrent use.
+// Pipeline answers questions over a store. All exported fields are required; it is safe for concurrent use.
 type Pipeline struct {
 	Embedder  Embedder
 	Searcher  Searcher
@@ -18,6 +18,8 @@ type Pipeline struct {
 	Analyze   Analyze
 	Options   Options
 	About     About
+
+	orders orders
 }
 
 // Options tune the pipeline; configs/groundwork.yaml explains them.
@@ -173,7 +175,7 @@ func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Ans
 	empty := prompt(nil, q.Messages)
 	fixed, asked := framing(empty[:1]), framing(empty[1:])
 	if sources, ok := fitsUncounted(kept, asked, min(limits.ContextBudget, limits.ContextTokens-p.maxTokens(q)-atMost(fixed))); ok {
-		a.Context.Limit, a.Context.Budget, a.Sources = limits.ContextTokens, limits.ContextBudget, sources
+		a.Context.Limit, a.Context.Budget, a.Sources = limits.ContextTokens, limits.ContextBudget, p.orders.arrange(sources)
 		return nil
 	}
 	frame, err := p.Generator.CountTokens(ctx, []string{fixed, asked})
@@ -188,7 +190,7 @@ func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Ans
 		return &Error{Code: CodeTooLong, Param: "messages", Message: "the question and the conversation leave no room for passages in the model's window; shorten them or ask for fewer max_tokens"}
 	}
 	sources, dropped, err := p.fit(ctx, a.Query, kept, max(budget, minPassage))
-	a.Sources = sources
+	a.Sources = p.orders.arrange(sources)
 	a.Context.Dropped = append(a.Context.Dropped, dropped...)
 	return err
 }
@@ -210,7 +212,7 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 		s.Temperature = &p.Options.Temperature
 	}
 	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s, Caller: q.Caller}
-	if len(sources) > 0 { // the best passage comes first, so prompts that share it start alike
+	if len(sources) > 0 { // prompts with the same first passage start alike
 		out.Prefix = sources[0].Passage.ChunkID
 	}
 	return out

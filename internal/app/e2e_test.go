@@ -61,6 +61,19 @@ func TestRealModels(t *testing.T) {
 		require.True(t, a.Groundwork.Abstained)
 		require.Empty(t, a.Groundwork.Citations)
 	})
+	t.Run("a second question over the same passages is read in a third", func(t *testing.T) {
+		s.upload("desk", "desk.md", "# Help desk\n\nThe help desk is on the third floor behind the kitchen. It opens at 9:00 and closes at 16:30 from Monday to Thursday.",
+			"friday.md", "# Fridays\n\nOn Fridays the help desk opens at 10:00 and closes at 13:00, because its people are trained in the afternoon.",
+			"phone.md", "# Telephone\n\nThe help desk answers the telephone under extension 4900. Outside its hours a machine takes messages.")
+		model := cfg.LLM.Chat.Model + "@desk"
+		first := s.ask(model, "On which floor is the help desk?")
+		second := s.ask(model, "When does the help desk open on Fridays?")
+		read := second.Usage.PromptTokens - second.Usage.Details.CachedTokens
+		t.Logf("%d of %d prompt tokens were read; the first question's prompt had %d", read, second.Usage.PromptTokens, first.Usage.PromptTokens)
+		require.Len(t, first.Groundwork.Sources, 3)
+		require.Equal(t, first.Groundwork.Sources, second.Groundwork.Sources)
+		require.LessOrEqual(t, read*100, first.Usage.PromptTokens*35)
+	})
 	t.Run("page", func(t *testing.T) {
 		webtest.Walk(t, s.url, "sample", answerable.Question)
 	})

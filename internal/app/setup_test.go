@@ -188,6 +188,12 @@ type completion struct {
 			}
 		}
 	}
+	Usage struct {
+		PromptTokens int `json:"prompt_tokens"`
+		Details      struct {
+			CachedTokens int `json:"cached_tokens"`
+		} `json:"prompt_tokens_details"`
+	}
 	Groundwork struct {
 		Abstained bool
 		Sources   []struct {
