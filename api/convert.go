@@ -72,9 +72,18 @@ func fromRanked(ranked []rag.Ranked) []openai.Ranked {
 
 func fromStore(st rag.Store) openai.VectorStore {
 	return openai.NewVectorStore(openai.VectorStore{ID: st.ID, Name: st.Name, CreatedAt: unix(st.CreatedAt), LastActiveAt: unix(st.CreatedAt),
-		UsageBytes: st.Bytes, Metadata: st.Metadata, FileCounts: openai.FileCounts{
-			InProgress: st.Counts[rag.StateQueued] + st.Counts[rag.StateParsing] + st.Counts[rag.StateEmbedding],
-			Completed:  st.Counts[rag.StateReady], Failed: st.Counts[rag.StateFailed]}})
+		UsageBytes: st.Bytes, Metadata: st.Metadata, FileCounts: fromCounts(st.Counts)})
+}
+
+func fromCounts(n map[rag.State]int) openai.FileCounts {
+	return openai.FileCounts{InProgress: n[rag.StateQueued] + n[rag.StateParsing] + n[rag.StateEmbedding],
+		Completed: n[rag.StateReady], Failed: n[rag.StateFailed]}
+}
+
+func fromBatch(b rag.Batch) openai.Batch {
+	counts := fromCounts(b.Counts)
+	counts.Cancelled = b.Gone
+	return openai.NewBatch(openai.Batch{ID: b.ID, CreatedAt: unix(b.CreatedAt), VectorStoreID: b.StoreID, FileCounts: counts}, b.Cancelled)
 }
 
 func fromDocument(d rag.Document) openai.Document {

@@ -27,6 +27,8 @@ type library struct {
 	docs   []rag.Document
 	files  []rag.File
 	bytes  map[string][]byte
+	batch  map[string][]string                 // files of each batch
+	stop   map[string]bool                     // cancelled batches
 	refuse error                               // what Upload answers when set
 	waited func(ctx context.Context) rag.State // state after Wait; ready when nil
 }
@@ -290,6 +292,60 @@ func (l *library) Holders(_ context.Context, tenant, id string) ([]string, error
 		}
 	}
 	return out, nil
+}
+
+func (l *library) CreateBatch(ctx context.Context, scope rag.Scope, ids []string) (rag.Batch, error) {
+	l.mu.Lock()
+	id := fmt.Sprintf("vsfb_%d", len(l.batch)+1)
+	if l.batch == nil {
+		l.batch, l.stop = map[string][]string{}, map[string]bool{}
+	}
+	l.batch[id] = ids
+	l.mu.Unlock()
+	return l.Batch(ctx, scope, id)
+}
+
+func (l *library) Batch(_ context.Context, scope rag.Scope, id string) (rag.Batch, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ids, ok := l.batch[id]
+	if !ok {
+		return rag.Batch{}, missing("batch")
+	}
+	b := rag.Batch{ID: id, StoreID: scope.Store, CreatedAt: clock, Cancelled: l.stop[id], Counts: map[rag.State]int{}, Gone: len(ids)}
+	for _, d := range l.docs {
+		if d.StoreID == scope.Store && slices.Contains(ids, d.ID) {
+			b.Counts[d.State]++
+			b.Gone--
+		}
+	}
+	return b, nil
+}
+
+func (l *library) BatchFiles(_ context.Context, scope rag.Scope, id string, page rag.Page) ([]rag.Document, bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ids, ok := l.batch[id]
+	if !ok {
+		return nil, false, missing("batch")
+	}
+	return paged(l.docs, page, func(d rag.Document) (string, bool) {
+		return d.ID, d.StoreID == scope.Store && slices.Contains(ids, d.ID)
+	})
+}
+
+func (l *library) CancelBatch(_ context.Context, scope rag.Scope, id string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	ids, ok := l.batch[id]
+	if !ok {
+		return missing("batch")
+	}
+	l.stop[id] = true
+	l.docs = slices.DeleteFunc(l.docs, func(d rag.Document) bool {
+		return d.StoreID == scope.Store && slices.Contains(ids, d.ID) && !d.State.Done()
+	})
+	return nil
 }
 
 type seekCloser struct{ *bytes.Reader }

@@ -52,6 +52,18 @@ type Remover interface {
 	// RemoveFile deletes a file and takes it out of every store.
 	RemoveFile(ctx context.Context, tenant, fileID string) (rag.Receipt, error)
 	RemoveStore(ctx context.Context, scope rag.Scope) error
+	// CancelBatch takes those files of a batch out of its store of which nothing is searchable yet.
+	CancelBatch(ctx context.Context, scope rag.Scope, batchID string) error
+}
+
+// Batches keeps which files were attached together (store/sql). A batch that is
+// not in the scope gives rag.CodeNotFound.
+type Batches interface {
+	// CreateBatch records files that are attached already.
+	CreateBatch(ctx context.Context, scope rag.Scope, fileIDs []string) (rag.Batch, error)
+	Batch(ctx context.Context, scope rag.Scope, id string) (rag.Batch, error)
+	// BatchFiles are those that are in the store.
+	BatchFiles(ctx context.Context, scope rag.Scope, id string, page rag.Page) (docs []rag.Document, more bool, err error)
 }
 
 // Documents reads what is in the library (store/sql). Whatever is not in the

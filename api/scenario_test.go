@@ -44,7 +44,7 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 	b := setup(t)
 	n := 0
 	for pattern, methods := range b.api.Routes() {
-		path := strings.NewReplacer(":id", "x", ":file_id", "y", "*model", "m", "*path", "a").Replace(pattern)
+		path := strings.NewReplacer(":id", "x", ":file_id", "y", ":batch_id", "z", "*model", "m", "*path", "a").Replace(pattern)
 		scenario{name: "method of " + path, method: "PATCH", path: path, key: keyAdmin, status: 405, code: "method_not_allowed"}.run(t, b)
 		options := b.do(t, "OPTIONS", path, "", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
 		require.Equal(t, 204, options.status, path)
@@ -82,7 +82,7 @@ func TestBadBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	model := map[string]string{"/v1/chat/completions": `"model":"llama3.1:8b",`, "/v1/embeddings": `"model":"bge-small",`, "/v1/responses": `"model":"llama3.1:8b",`, "/v1/completions": `"model":"llama3.1:8b",`}
-	for _, path := range []string{"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/search", "/v1/vector_stores", "/v1/vector_stores/vs_1", "/v1/vector_stores/vs_1/search", "/v1/vector_stores/vs_1/files"} {
+	for _, path := range []string{"/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/search", "/v1/vector_stores", "/v1/vector_stores/vs_1", "/v1/vector_stores/vs_1/search", "/v1/vector_stores/vs_1/files", "/v1/vector_stores/vs_1/file_batches"} {
 		for _, sc := range []scenario{
 			{name: "empty", body: "", status: 400, code: "invalid_request"},
 			{name: "no JSON", body: `{"model":`, status: 400, code: "invalid_request"},

@@ -24,6 +24,7 @@ type Deps struct {
 	Documents Documents
 	Contents  Contents
 	Stores    Stores
+	Batches   Batches
 	Keys      Keys
 	Health    Health
 	Page      http.Handler // the web page: / and /assets/

@@ -184,6 +184,13 @@ func (s *Server) listStoreFiles(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	return s.sendFiles(c, func(page rag.Page) ([]rag.Document, bool, error) {
+		return s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
+	})
+}
+
+// sendFiles sends the page of documents that the request asks for, as files of a store.
+func (s *Server) sendFiles(c *gin.Context, fetch func(rag.Page) ([]rag.Document, bool, error)) error {
 	page, err := pageOf(c.Request.URL.Query(), 100, 20)
 	if err != nil {
 		return err
@@ -192,10 +199,7 @@ func (s *Server) listStoreFiles(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	docs, more, err := collect(page, func(d rag.Document) string { return d.ID },
-		func(page rag.Page) ([]rag.Document, bool, error) {
-			return s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
-		}, keep)
+	docs, more, err := collect(page, func(d rag.Document) string { return d.ID }, fetch, keep)
 	if err != nil {
 		return err
 	}

@@ -135,6 +135,13 @@ type Trash interface {
 	Removed(ctx context.Context, r Removal) error
 }
 
+// Batches cancels files that were attached together.
+type Batches interface {
+	// CancelBatch is Trash.Remove for those files of the batch that are on
+	// their way to a first searchable version; the others stay.
+	CancelBatch(ctx context.Context, scope rag.Scope, batchID string) (Removal, error)
+}
+
 // Files keeps original bytes by their SHA-256.
 type Files interface {
 	// Put is durable (fsynced) when it returns. limit is in bytes; more gives rag.CodeTooLarge.

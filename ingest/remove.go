@@ -38,6 +38,17 @@ func (s *Service) RemoveStore(ctx context.Context, scope rag.Scope) error {
 	return err
 }
 
+// CancelBatch takes those files of a batch out of its store that are on their
+// way to a first searchable version.
+func (s *Service) CancelBatch(ctx context.Context, scope rag.Scope, batchID string) error {
+	r, err := s.Batches.CancelBatch(ctx, scope, batchID)
+	if err != nil {
+		return err
+	}
+	_, err = s.finish(ctx, r, "")
+	return err
+}
+
 // finish removes what lies outside the library. The caller's wish is durable
 // already, so it is carried out even when the caller goes away.
 func (s *Service) finish(ctx context.Context, r Removal, id string) (rag.Receipt, error) {

@@ -35,13 +35,14 @@ type Limits struct {
 	Backoff  time.Duration // before the second try; four times as long before each further one, at most 5 minutes; 0: 1 s
 }
 
-// Service is the way of a document. Fill in every field but Locks and Log, then use it
+// Service is the way of a document. Fill in every field but Batches, Locks and Log, then use it
 // from any number of goroutines.
 type Service struct {
 	Library   Library
 	Publisher Publisher
 	Catalog   Catalog
 	Trash     Trash
+	Batches   Batches // nil: CancelBatch is not called
 	Files     Files
 	Index     Index
 	Embedder  Embedder

@@ -50,6 +50,17 @@ type Document struct {
 	UpdatedAt   time.Time
 }
 
+// Batch is a set of files that were attached to a store together (OpenAI's
+// file batch). Its counts are of the files as they are in the store now.
+type Batch struct {
+	ID        string // vsfb_…
+	StoreID   string
+	CreatedAt time.Time
+	Cancelled bool          // somebody cancelled it
+	Counts    map[State]int // files by state
+	Gone      int           // files that are not in the store any more, cancelled ones among them
+}
+
 // File is an uploaded original (OpenAI's file object). A document made by
 // /v1/documents has one too, with the same id.
 type File struct {

@@ -2,6 +2,7 @@ package openai_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -240,6 +241,33 @@ func TestToStore(t *testing.T) {
 	}
 }
 
+func TestToBatch(t *testing.T) {
+	t.Parallel()
+	for _, body := range []string{`{"file_ids":["a","b"],"chunking_strategy":{"type":"auto"}}`, `{"files":[{"file_id":"a","attributes":null},{"file_id":"b","attributes":{}}]}`} {
+		ids, bad := openai.ToBatch(fields(t, body))
+		require.Nil(t, bad, body)
+		require.Equal(t, []string{"a", "b"}, ids)
+	}
+	many, err := json.Marshal(slices.Repeat([]string{"a"}, 2001))
+	require.NoError(t, err)
+	for body, param := range map[string]string{
+		`{}`:                                "file_ids",
+		`{"file_ids":[]}`:                   "file_ids",
+		`{"file_ids":"a"}`:                  "file_ids",
+		`{"file_ids":[1]}`:                  "file_ids",
+		`{"file_ids":["a"],"files":[]}`:     "file_ids",
+		`{"file_ids":` + string(many) + `}`: "file_ids",
+		`{"files":[1]}`:                     "files",
+		`{"files":[{}]}`:                    "files[0].file_id",
+		`{"files":[{"file_id":"a","x":1}]}`: "files[0].x",
+		`{"file_ids":["a"],"file_id":"a"}`:  "file_id",
+	} {
+		_, bad := openai.ToBatch(fields(t, body))
+		require.NotNil(t, bad, body)
+		require.Equal(t, param, bad.Param, body)
+	}
+}
+
 // FuzzRequests: whatever comes in, no decoder panics, and a question that is
 // accepted keeps its invariants.
 func FuzzRequests(f *testing.F) {
@@ -260,6 +288,7 @@ func FuzzRequests(f *testing.F) {
 		_, _ = openai.ToSearch(fields, limits)
 		_, _ = openai.ToStore(fields, true)
 		_, _ = openai.ToAttach(fields)
+		_, _ = openai.ToBatch(fields)
 		q, bad := openai.ToQuestion(fields, limits)
 		if bad != nil {
 			return

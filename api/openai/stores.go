@@ -107,14 +107,19 @@ func ToStore(f Fields, create bool) (StoreRequest, *Invalid) {
 }
 
 // ToAttach reads POST /v1/vector_stores/{id}/files and returns the file's id.
-func ToAttach(f Fields) (string, *Invalid) {
-	bad := check(f, "", map[string]rule{"file_id": text, "attributes": exactly("{}"), "chunking_strategy": exactly(`{"type":"auto"}`)})
-	if bad != nil {
+func ToAttach(f Fields) (string, *Invalid) { return toAttach("", f) }
+
+func attachRules() map[string]rule {
+	return map[string]rule{"file_id": text, "attributes": exactly("{}"), "chunking_strategy": exactly(`{"type":"auto"}`)}
+}
+
+func toAttach(prefix string, f Fields) (string, *Invalid) {
+	if bad := check(f, prefix, attachRules()); bad != nil {
 		return "", bad
 	}
 	var id string
 	if decode(f["file_id"], &id); id == "" {
-		return "", invalid("file_id", "file_id is missing. Upload a file with POST /v1/files and give its id.")
+		return "", invalid(prefix+"file_id", "%sfile_id is missing. Upload a file with POST /v1/files and give its id.", prefix)
 	}
 	return id, nil
 }

@@ -201,7 +201,7 @@ func (a *App) startWorkers(ctx context.Context) error {
 		return err
 	}
 	a.ingest = &ingest.Service{
-		Library: a.library, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Files: a.files, Index: a.index,
+		Library: a.library, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Files: a.files, Index: a.index,
 		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log, Locks: a.library.Locks(),
 		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
 	}
@@ -303,7 +303,7 @@ func (a *App) buildAPI() error {
 	}
 	a.api = api.New(api.Deps{
 		Asker: a.observed(pipeline), Models: a.observedModels(llm.NewModels(a.models.chat, a.models.embed)),
-		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library,
+		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library,
 		Keys: localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
 		Log:     a.opts.Log,
 		Observe: a.observeRequest,

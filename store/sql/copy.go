@@ -30,6 +30,8 @@ var tables = []table{
 	{"versions", 3, "store_id, document_id, version, tenant, sha256, text", 8}, // texts of up to 10 MB
 	{"chunks", 2, "store_id, id, tenant, document_id, version, seq, start_at, end_at, page, heading, header, text", 500},
 	{"removals", 3, "id, store_id, document_id, tenant, job_id, created_at", 500},
+	{"file_batches", 1, "id, tenant, store_id, created_at, cancelled", 500},
+	{"file_batch_files", 2, "batch_id, file_id", 500},
 	{"keys", 1, "id, tenant, name, hash, verbs, stores, created_at, revoked_at", 500},
 }
 

@@ -128,6 +128,9 @@ func TestALibraryIsCopiedThereAndBack(t *testing.T) {
 	third := open(t, sql.Options{})
 	token, pending := fill(t, first)
 	want := contentOf(t, first).anew()
+	scope := rag.Scope{Tenant: want.Stores[0].Tenant, Store: want.Stores[0].ID}
+	batch, err := first.CreateBatch(t.Context(), scope, []string{"file-1", "file-2"})
+	require.NoError(t, err)
 
 	copied := map[string]int{}
 	require.NoError(t, sql.Copy(t.Context(), first, second, func(table string, rows int) { copied[table] = rows }))
@@ -135,8 +138,11 @@ func TestALibraryIsCopiedThereAndBack(t *testing.T) {
 	require.Equal(t, len(want.Documents), copied["documents"])
 	got := contentOf(t, second)
 	require.Equal(t, want, got)
-	_, err := second.Authenticate(t.Context(), token)
+	_, err = second.Authenticate(t.Context(), token)
 	require.NoError(t, err, "keys go on working")
+	again, err := second.Batch(t.Context(), scope, batch.ID)
+	require.NoError(t, err)
+	require.Equal(t, batch, again)
 	_, err = second.Pending(t.Context(), pending.Tenant, pending.ID)
 	require.NoError(t, err)
 	kinds, err := second.JobKinds(t.Context())

@@ -22,6 +22,7 @@ type Database interface {
 	rag.Passages
 	Reader
 	Stores
+	Batches
 }
 
 // Reader is the reading half of a library, as api wants it.
@@ -65,6 +66,7 @@ func Library(t *testing.T, open OpenLibrary) {
 	t.Run("Versions", func(t *testing.T) { versionSuite(t, open) })
 	t.Run("Failures", func(t *testing.T) { failSuite(t, open) })
 	t.Run("Trash", func(t *testing.T) { trashSuite(t, open) })
+	t.Run("Batches", func(t *testing.T) { batchSuite(t, open) })
 	t.Run("Stores", func(t *testing.T) { storeSuite(t, open) })
 	t.Run("Lists", func(t *testing.T) { listSuite(t, open) })
 }

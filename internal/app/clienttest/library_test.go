@@ -32,6 +32,9 @@ type library struct {
 	stores map[string]rag.Store
 	docs   map[string][]string // file ids by store id
 	broken string              // what goes wrong on purpose
+
+	batches   map[string][]string // file ids by batch id
+	cancelled map[string]bool
 }
 
 const (
@@ -43,7 +46,8 @@ const (
 // serve starts the real API over a library with one store, "handbook".
 func serve(t *testing.T, broken string) string {
 	t.Helper()
-	l := &library{files: map[string]rag.File{}, bytes: map[string]string{}, stores: map[string]rag.Store{}, docs: map[string][]string{}, broken: broken}
+	l := &library{files: map[string]rag.File{}, bytes: map[string]string{}, stores: map[string]rag.Store{}, docs: map[string][]string{}, broken: broken,
+		batches: map[string][]string{}, cancelled: map[string]bool{}}
 	ctx := t.Context()
 	store, err := l.CreateStore(ctx, "t", "handbook", nil)
 	if err != nil {
@@ -57,7 +61,7 @@ func serve(t *testing.T, broken string) string {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(api.New(
-		api.Deps{Asker: l, Models: l, Uploader: l, Documents: l, Contents: l, Stores: l, Keys: l, Health: l},
+		api.Deps{Asker: l, Models: l, Uploader: l, Documents: l, Contents: l, Stores: l, Batches: l, Keys: l, Health: l},
 		api.Options{MaxJSON: 1 << 20, MaxJSONDepth: 64, MaxQuery: 8 << 10, MaxTokens: 4096, MaxFile: 1 << 20, MaxFiles: 10,
 			Streams: 8, StreamsPerKey: 8, StreamIdle: time.Minute, StreamTotal: time.Minute}))
 	t.Cleanup(server.Close)
