@@ -2,8 +2,6 @@ package clienttest
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 
@@ -17,51 +15,62 @@ type extension struct {
 		Index, Start, End int
 		DocumentID        string `json:"document_id"`
 	}
-	Citations []struct {
-		Source, Start, End int
-		AnswerStart        int    `json:"answer_start"`
-		AnswerEnd          int    `json:"answer_end"`
-		DocumentID         string `json:"document_id"`
-		Quote, Verdict     string
-	}
+	Citations []citation
 }
 
-// checkAnswer checks that every citation is verbatim and lies in the passage
-// that the model was given, and that the annotations are those that hold.
-func (c *goClient) checkAnswer(ctx context.Context, text, raw string, notes []openai.ChatCompletionMessageAnnotation) error {
-	var gw extension
-	if err := json.Unmarshal([]byte(raw), &gw); err != nil {
-		return fmt.Errorf("extension object %q: %w", raw, err)
+type citation struct {
+	Source, Start, End int
+	AnswerStart        int    `json:"answer_start"`
+	AnswerEnd          int    `json:"answer_end"`
+	DocumentID         string `json:"document_id"`
+	Quote, Verdict     string
+}
+
+// checkCitations checks that every citation is verbatim and lies in the passage
+// that the model was given; it gives those that hold.
+func (c *goClient) checkCitations(ctx context.Context, text, raw string) (holding []citation, err error) {
+	gw, err := extensionOf(raw)
+	if err != nil {
+		return nil, err
 	}
-	if gw.Abstained || len(gw.Citations) == 0 {
-		return errors.New("the server abstained or cited nothing; Question must be one that the store answers")
-	}
-	want := []openai.ChatCompletionMessageAnnotationURLCitation{}
 	for _, cited := range gw.Citations {
 		var document []byte // the client leaves a text/plain reply as bytes
 		if err := c.api.Get(ctx, "files/"+cited.DocumentID+"/text", nil, &document); err != nil {
-			return fmt.Errorf("text of %s: %w", cited.DocumentID, err)
+			return nil, fmt.Errorf("text of %s: %w", cited.DocumentID, err)
 		}
 		points := []rune(string(document))
 		if cited.Start >= cited.End || cited.End > len(points) || string(points[cited.Start:cited.End]) != cited.Quote {
-			return fmt.Errorf("the quote is not the document's text from start to end: %+v", cited)
+			return nil, fmt.Errorf("the quote is not the document's text from start to end: %+v", cited)
 		}
 		if cited.AnswerStart >= cited.AnswerEnd || cited.AnswerEnd > len([]rune(text)) {
-			return fmt.Errorf("a citation lies outside the answer of %d code points: %+v", len([]rune(text)), cited)
+			return nil, fmt.Errorf("a citation lies outside the answer of %d code points: %+v", len([]rune(text)), cited)
 		}
 		given := false
 		for _, s := range gw.Sources {
 			given = given || s.Index == cited.Source && s.DocumentID == cited.DocumentID && s.Start <= cited.Start && cited.End <= s.End
 		}
 		if !given {
-			return fmt.Errorf("a citation lies outside its source: %+v of %+v", cited, gw.Sources)
+			return nil, fmt.Errorf("a citation lies outside its source: %+v of %+v", cited, gw.Sources)
 		}
 		if cited.Verdict != "unsupported" {
-			want = append(want, openai.ChatCompletionMessageAnnotationURLCitation{
-				StartIndex: int64(cited.AnswerStart), EndIndex: int64(cited.AnswerEnd),
-				URL: fmt.Sprintf("doc=%s&start=%d&end=%d", cited.DocumentID, cited.Start, cited.End),
-			})
+			holding = append(holding, cited)
 		}
+	}
+	return holding, nil
+}
+
+// checkAnswer checks that the annotations are the citations that hold.
+func (c *goClient) checkAnswer(ctx context.Context, text, raw string, notes []openai.ChatCompletionMessageAnnotation) error {
+	holding, err := c.checkCitations(ctx, text, raw)
+	if err != nil {
+		return err
+	}
+	want := []openai.ChatCompletionMessageAnnotationURLCitation{}
+	for _, cited := range holding {
+		want = append(want, openai.ChatCompletionMessageAnnotationURLCitation{
+			StartIndex: int64(cited.AnswerStart), EndIndex: int64(cited.AnswerEnd),
+			URL: fmt.Sprintf("doc=%s&start=%d&end=%d", cited.DocumentID, cited.Start, cited.End),
+		})
 	}
 	return sameNotes(notes, want)
 }

@@ -33,7 +33,7 @@ func TestNode(t *testing.T) {
 // A server that does it wrong makes the clients fail, and they say where.
 func TestClientsNotice(t *testing.T) {
 	t.Parallel()
-	wrong := map[string]string{"offsets": "streamed chat", "detach": "delete"} // what is broken, and the step that must notice
+	wrong := map[string]string{"offsets": "streamed chat", "detach": "delete", "counts": "batch"} // what is broken, and the step that must notice
 	for broken, step := range wrong {
 		err := clienttest.CheckGo(t.Context(), target(t, broken), t.Logf)
 		require.ErrorContains(t, err, step+": ")

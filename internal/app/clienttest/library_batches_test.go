@@ -23,6 +23,9 @@ func (l *library) Batch(_ context.Context, scope rag.Scope, id string) (rag.Batc
 		return rag.Batch{}, absent()
 	}
 	b := rag.Batch{ID: id, StoreID: scope.Store, Cancelled: l.cancelled[id], Counts: map[rag.State]int{}}
+	if l.broken == "counts" {
+		b.Gone++
+	}
 	for _, file := range files {
 		if slices.Contains(l.docs[scope.Store], file) {
 			b.Counts[rag.StateReady]++

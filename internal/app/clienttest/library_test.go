@@ -99,7 +99,7 @@ func (l *library) Ask(_ context.Context, q rag.Question, emit func(rag.Delta) er
 	passage, _ := l.passage(q.Scope)
 	sources := []rag.Source{{Index: 1, Passage: passage, Score: 0.9}}
 	text := "Hooray 🎉! You have 28 days."
-	if err := emit(rag.Delta{Sources: sources}); err != nil {
+	if err := emit(rag.Delta{Query: "leave", Sources: sources}); err != nil {
 		return rag.Answer{}, err
 	}
 	for _, piece := range strings.SplitAfter(text, " ") {
@@ -115,7 +115,7 @@ func (l *library) Ask(_ context.Context, q rag.Question, emit func(rag.Delta) er
 	cited := rag.Citation{Source: 1, AnswerStart: 10, AnswerEnd: 27, DocumentID: passage.DocumentID, Start: start, End: start + len(sentence),
 		Quote: sentence, Verdict: rag.Supported}
 	usage := rag.Usage{PromptTokens: 90, CompletionTokens: 8, FinishReason: "stop"}
-	return rag.Answer{ID: q.ID, Text: text, Sources: sources, Citations: []rag.Citation{cited}, Usage: usage}, nil
+	return rag.Answer{ID: q.ID, Text: text, Query: "leave", Sources: sources, Citations: []rag.Citation{cited}, Usage: usage}, nil
 }
 
 func (l *library) Search(_ context.Context, scope rag.Scope, _ string, _ int) ([]rag.Ranked, error) {
@@ -128,8 +128,16 @@ func (l *library) Search(_ context.Context, scope rag.Scope, _ string, _ int) ([
 func (l *library) Chat() string      { return "qwen:1.5b" }
 func (l *library) Embedding() string { return "bge" }
 
-// Forward is an embedding server.
-func (l *library) Forward(_ context.Context, _, _, _ string, body []byte) (*http.Response, error) {
+// Forward is an embedding server, and a model that knows one word.
+func (l *library) Forward(_ context.Context, _, server, _ string, body []byte) (*http.Response, error) {
+	if server == "chat" {
+		const one = `{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":" four","finish_reason":"stop","logprobs":null}]}`
+		reply := one
+		if bytes.Contains(body, []byte(`"stream":true`)) {
+			reply = "data: " + one + "\n\ndata: [DONE]\n\n"
+		}
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(reply))}, nil
+	}
 	var request struct {
 		Input  []string
 		Format string `json:"encoding_format"`
@@ -176,7 +184,9 @@ func (l *library) AddFile(_ context.Context, tenant, filename, purpose string, b
 
 func (l *library) Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error) {
 	l.mu.Lock()
-	l.docs[scope.Store] = append(l.docs[scope.Store], fileID)
+	if !slices.Contains(l.docs[scope.Store], fileID) {
+		l.docs[scope.Store] = append(l.docs[scope.Store], fileID)
+	}
 	l.mu.Unlock()
 	return l.Document(ctx, scope, fileID)
 }

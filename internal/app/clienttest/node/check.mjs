@@ -34,8 +34,8 @@ async function findModels() {
   return [model, embedding[0]];
 }
 
-// checkExtension: citations are verbatim, lie in their source, and are the annotations.
-async function checkExtension(text, gw, annotations) {
+// checkCitations: they are verbatim and lie in their source; gives those that hold.
+async function checkCitations(text, gw) {
   assert.equal(gw.abstained, false, "the server abstained; QUESTION must be one that the store answers");
   assert.ok(gw.citations.length, "there are no citations");
   const points = Array.from(text).length;
@@ -46,9 +46,14 @@ async function checkExtension(text, gw, annotations) {
     assert.ok(source.start <= c.start && c.start < c.end && c.end <= source.end, "a citation lies outside its source");
     assert.ok(c.answer_start < c.answer_end && c.answer_end <= points, "a citation lies outside the answer");
   }
+  return gw.citations.filter((c) => c.verdict !== "unsupported");
+}
+
+// checkExtension: the annotations are the citations that hold.
+async function checkExtension(text, gw, annotations) {
   assert.deepEqual(
     annotations.map((a) => [a.type, a.url_citation.start_index, a.url_citation.end_index, new URL(a.url_citation.url).hash]),
-    gw.citations.filter((c) => c.verdict !== "unsupported").map((c) =>
+    (await checkCitations(text, gw)).map((c) =>
       ["url_citation", c.answer_start, c.answer_end, `#doc=${c.document_id}&start=${c.start}&end=${c.end}`]));
 }
 
@@ -92,6 +97,64 @@ async function chat(model) {
   checkUsage(reply.usage);
 }
 
+const tools = [{ type: "file_search", vector_store_ids: [STORE] }];
+
+async function checkResponse(reply) {
+  assert.deepEqual([reply.status, reply.error], ["completed", null]);
+  const [search, message] = reply.output;
+  assert.deepEqual([search.type, search.status, message.type, message.status], ["file_search_call", "completed", "message", "completed"]);
+  assert.ok(search.queries.length && search.results === null);
+  const [part] = message.content;
+  if ("output_text" in reply) assert.equal(reply.output_text, part.text); // the client leaves it out of what it streamed
+  assert.deepEqual(
+    part.annotations.map((a) => [a.type, a.index, a.file_id, a.groundwork]),
+    (await checkCitations(part.text, reply.groundwork)).map((c) => ["file_citation", c.answer_end, c.document_id, c]));
+  const { input_tokens, output_tokens, total_tokens } = reply.usage;
+  assert.ok(input_tokens > 0 && output_tokens > 0);
+  assert.equal(total_tokens, input_tokens + output_tokens);
+}
+
+async function response(model) {
+  await checkResponse(await client.responses.create({ model, input: QUESTION, tools, store: false }));
+  await checkResponse(await client.responses.create({ model: `${model}@${STORE}`, input: [{ role: "user", content: QUESTION }] }));
+  await rejects(OpenAI.BadRequestError, "invalid_request", async () => client.responses.create({ model, input: QUESTION }));
+}
+
+async function streamedResponse(model) {
+  const stream = client.responses.stream({ model, input: QUESTION, tools });
+  const kinds = new Set();
+  let text = "";
+  for await (const event of stream) {
+    kinds.add(event.type);
+    if (event.type === "response.output_text.delta") text += event.delta;
+  }
+  const final = await stream.finalResponse();
+  assert.equal(text, final.output[1].content[0].text);
+  for (const kind of ["created", "file_search_call.completed", "output_text.annotation.added", "completed"]) {
+    assert.ok(kinds.has(`response.${kind}`), `no response.${kind}`);
+  }
+  await checkResponse(final);
+}
+
+async function completions(model) {
+  const ask = { model, prompt: "One, two, three,", max_tokens: 8, temperature: 0 };
+  const reply = await client.completions.create(ask);
+  assert.ok(reply.choices[0].text, "there is no text");
+  let text = "";
+  for await (const chunk of await client.completions.create({ ...ask, stream: true })) text += chunk.choices[0]?.text ?? "";
+  assert.ok(text, "no text came");
+  await rejects(OpenAI.BadRequestError, "invalid_request", async () => client.completions.create({ ...ask, model: `${model}@${STORE}` }));
+}
+
+async function batch(store, file) {
+  const { fileBatches } = client.vectorStores;
+  const done = await fileBatches.createAndPoll(store, { file_ids: [file] });
+  assert.deepEqual([done.status, done.file_counts.completed, done.file_counts.total], ["completed", 1, 1]);
+  assert.deepEqual((await all(fileBatches.listFiles(done.id, { vector_store_id: store }))).map((f) => f.id), [file]);
+  assert.equal((await fileBatches.cancel(done.id, { vector_store_id: store })).status, "cancelled");
+  assert.equal((await fileBatches.retrieve(done.id, { vector_store_id: store })).file_counts.completed, 1); // it was ready
+}
+
 async function upload() {
   const content = `# Desk\n\n${fact}\n`;
   const file = await client.files.create({ file: await toFile(Buffer.from(content), "otter.md"), purpose: "assistants" });
@@ -118,7 +181,7 @@ async function attach(store, file) {
 }
 
 async function search(store, file) {
-  const hits = await all(client.vectorStores.search(store, { query: "When does the otter desk open?", max_num_results: 3 }));
+  const hits = await all(client.vectorStores.search(store, { query: ["When does the otter desk open?", "otter"], max_num_results: 3 }));
   assert.deepEqual([hits[0]?.file_id, hits[0]?.filename], [file, "otter.md"]);
   assert.ok(hits[0].content.map((part) => part.text).join("").includes(fact), `the best hit is ${JSON.stringify(hits[0].content)}`);
 }
@@ -179,9 +242,14 @@ console.log(`openai on Node ${process.version}`);
 const [model, embedding] = await step("list models", findModels);
 await step("streamed chat", streamedChat, model);
 await step("chat", chat, model);
+const alone = model.slice(0, -`@${STORE}`.length);
+await step("response", response, alone);
+await step("streamed response", streamedResponse, alone);
+await step("completions", completions, alone);
 const file = await step("upload a file", upload);
 const store = await step("create a vector store", createStore);
 await step("attach and poll", attach, store, file);
+await step("batch", batch, store, file);
 await step("search", search, store, file);
 await step("delete", remove, store, file);
 await step("embeddings", embeddings, embedding);

@@ -55,8 +55,8 @@ def find_models():
     return names[0], embedding[0]
 
 
-def check_extension(text, gw, annotations):
-    """Citations are verbatim, lie in their source, and are the annotations."""
+def check_citations(text, gw):
+    """Citations are verbatim and lie in their source; gives those that hold."""
     expect(not gw["abstained"], "the server abstained; QUESTION must be one that the store answers")
     expect(gw["sources"], "there are no sources")
     expect(gw["citations"], "there are no citations")
@@ -67,7 +67,12 @@ def check_extension(text, gw, annotations):
         same("document of the citation", c["document_id"], source["document_id"])
         expect(source["start"] <= c["start"] < c["end"] <= source["end"], f"citation {c} lies outside its source {source}")
         expect(0 <= c["answer_start"] < c["answer_end"] <= len(text), f"citation {c} lies outside the answer")
-    holding = [c for c in gw["citations"] if c["verdict"] != "unsupported"]
+    return [c for c in gw["citations"] if c["verdict"] != "unsupported"]
+
+
+def check_extension(text, gw, annotations):
+    """The annotations are the citations that hold."""
+    holding = check_citations(text, gw)
     same("number of annotations", len(annotations), len(holding))
     for note, c in zip(annotations, holding):
         same("type of the annotation", note["type"], "url_citation")
@@ -115,6 +120,65 @@ def plain_chat(model):
     check_usage(reply.usage)
 
 
+TOOL = {"type": "file_search", "vector_store_ids": [STORE]}
+
+
+def check_response(reply):
+    """One search, one message, whose file citations are the citations that hold."""
+    same("status", (reply.status, reply.error, reply.incomplete_details), ("completed", None, None))
+    search, message = reply.output
+    same("items", (search.type, search.status, message.type, message.status), ("file_search_call", "completed", "message", "completed"))
+    expect(search.queries and search.results, f"the search is {search}")
+    part = message.content[0]
+    same("output_text", reply.output_text, part.text)
+    gw = reply.model_extra["groundwork"]
+    same("results", [r.file_id for r in search.results], [s["document_id"] for s in gw["sources"]])
+    notes = [(n.type, n.index, n.file_id, n.model_extra["groundwork"]) for n in part.annotations]
+    same("annotations", notes, [("file_citation", c["answer_end"], c["document_id"], c) for c in check_citations(part.text, gw)])
+    usage = reply.usage
+    expect(usage.input_tokens > 0 and usage.output_tokens > 0, f"usage is {usage}")
+    same("total_tokens", usage.total_tokens, usage.input_tokens + usage.output_tokens)
+
+
+def response(model):
+    shown = {"tools": [TOOL], "include": ["file_search_call.results"]}
+    check_response(client.responses.create(model=model, input=QUESTION, instructions="Be brief.", store=False, **shown))
+    talk = [{"role": "user", "content": "Hello!"}, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": [{"type": "input_text", "text": QUESTION}]}]
+    check_response(client.responses.create(model=model, input=talk, **shown))
+    raises(openai.BadRequestError, "invalid_request", lambda: client.responses.create(model=model, input=QUESTION, previous_response_id="resp_1", **shown))
+    raises(openai.NotFoundError, "not_found", lambda: client.responses.create(model=model, input=QUESTION, tools=[{**TOOL, "vector_store_ids": ["vs_missing"]}]))
+
+
+def streamed_response(model):
+    kinds, text, notes = [], "", 0
+    with client.responses.stream(model=model, input=QUESTION, tools=[TOOL], include=["file_search_call.results"]) as stream:
+        for number, event in enumerate(stream):
+            same("sequence_number", event.sequence_number, number)
+            if not kinds or kinds[-1] != event.type:
+                kinds.append(event.type)
+            if event.type == "response.output_text.delta":
+                text += event.delta
+            notes += event.type == "response.output_text.annotation.added"
+        final = stream.get_final_response()
+    same("events", [k.removeprefix("response.") for k in kinds if "annotation" not in k], [
+        "created", "in_progress", "output_item.added", "file_search_call.in_progress", "file_search_call.searching", "file_search_call.completed",
+        "output_item.done", "output_item.added", "content_part.added", "output_text.delta", "output_text.done", "content_part.done",
+        "output_item.done", "completed"])
+    same("text of the events", text, final.output_text)
+    same("annotations of the events", notes, len(final.output[1].content[0].annotations))
+    check_response(final)
+
+
+def completions(model):
+    ask = {"model": model, "prompt": "One, two, three,", "max_tokens": 8, "temperature": 0}
+    reply = client.completions.create(**ask)
+    same("object", reply.object, "text_completion")
+    expect(reply.choices[0].text and reply.choices[0].finish_reason in ("stop", "length"), f"the completion is {reply}")
+    streamed = [c.choices[0].text for c in client.completions.create(stream=True, **ask) if c.choices]
+    expect("".join(streamed), "no text came")
+    raises(openai.BadRequestError, "invalid_request", lambda: client.completions.create(model=f"{model}@{STORE}", prompt="One"))
+
+
 def upload():
     file = client.files.create(file=("walrus.md", f"# Desk\n\n{FACT}\n".encode()), purpose="assistants")
     same("filename", client.files.retrieve(file.id).filename, "walrus.md")
@@ -139,8 +203,22 @@ def attach(store, file):
     same("completed files", client.vector_stores.retrieve(store).file_counts.completed, 1)
 
 
+def batch(store, file):
+    done = client.vector_stores.file_batches.create_and_poll(store, file_ids=[file])
+    counts = done.file_counts
+    same("batch", (done.status, counts.completed, counts.failed, counts.total), ("completed", 1, 0, 1))
+    same("files of the batch", [f.id for f in client.vector_stores.file_batches.list_files(done.id, vector_store_id=store)], [file])
+    same("cancelled", client.vector_stores.file_batches.cancel(done.id, vector_store_id=store).status, "cancelled")
+    same("files of the store", [f.id for f in client.vector_stores.files.list(store)], [file])  # it was ready
+    raises(openai.NotFoundError, "not_found", lambda: client.vector_stores.file_batches.retrieve("vsfb_1", vector_store_id=store))
+
+
 def search(store, file):
-    hits = list(client.vector_stores.search(store, query="When does the walrus desk open?", max_num_results=3))
+    page = client.vector_stores.search(
+        store, query=["When does the walrus desk open?", "walrus"], max_num_results=3, rewrite_query=True,
+        ranking_options={"ranker": "auto", "score_threshold": 0.0})
+    same("page", (page.has_more, page.search_query), (False, ["When does the walrus desk open?", "walrus"]))
+    hits = page.data
     expect(hits, "nothing was found")
     same("file of the best hit", (hits[0].file_id, hits[0].filename), (file, "walrus.md"))
     expect(FACT in "".join(part.text for part in hits[0].content), f"the best hit is {hits[0].content}")
@@ -192,9 +270,14 @@ def main():
     model, embedding = step("list models", find_models)
     step("streamed chat", streamed_chat, model)
     step("chat", plain_chat, model)
+    alone = model.removesuffix("@" + STORE)
+    step("response", response, alone)
+    step("streamed response", streamed_response, alone)
+    step("completions", completions, alone)
     file = step("upload a file", upload)
     store = step("create a vector store", create_store)
     step("attach and poll", attach, store, file)
+    step("batch", batch, store, file)
     step("search", search, store, file)
     step("delete", delete, store, file)
     step("embeddings", embeddings, embedding)
