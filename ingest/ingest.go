@@ -5,7 +5,12 @@ package ingest
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"io"
+	"slices"
 
 	"groundwork/rag"
 )
@@ -30,6 +35,7 @@ type Accepted struct {
 	SHA256    string
 	Bytes     int64
 	MediaType string // as declared; the parser decides by content
+	Labels    rag.Labels
 }
 
 // Chunk is one chunk on its way into the library and the index.
@@ -51,6 +57,28 @@ type Entry struct {
 	Version    int
 	Vector     []float32 // unit length
 	Terms      []string  // of header and text, from rag/analyze
+}
+
+// Description is what filters and permissions see of a document.
+type Description struct {
+	DocumentID string
+	Facts      rag.Attributes
+	Allow      []string
+}
+
+// Describe is the description of a document as its row is now.
+func Describe(d rag.Document) Description {
+	return Description{DocumentID: d.ID, Facts: d.Facts(), Allow: d.Allow}
+}
+
+// Mark is the same for descriptions that say the same.
+func (d Description) Mark() string {
+	said, err := json.Marshal([]any{d.Facts, slices.Sorted(slices.Values(d.Allow))})
+	if err != nil {
+		panic(fmt.Sprintf("a description holds what is no value: %v", err)) // only finite numbers, strings and booleans get in
+	}
+	sum := sha256.Sum256(said)
+	return hex.EncodeToString(sum[:16])
 }
 
 // Library keeps documents, their text, their chunks and their jobs. Each
@@ -154,6 +182,16 @@ type Files interface {
 	List(ctx context.Context, each func(sha256 string) error) error
 }
 
+// Labeller keeps what callers say of documents.
+type Labeller interface {
+	// Label changes it, nil fields stay as they are, and enqueues a describe job in the same transaction when anything changed.
+	Label(ctx context.Context, scope rag.Scope, documentID string, l rag.Labels) (rag.Document, error)
+	// Described says that the index knows of doc what it says; it does nothing when its row has changed meanwhile.
+	Described(ctx context.Context, doc rag.Document) error
+	// EachUndescribed calls each for every searchable document of which the index may not know what its row says.
+	EachUndescribed(ctx context.Context, each func(rag.Document) error) error
+}
+
 // Index takes chunks. Upserted entries are invisible until Publish.
 type Index interface {
 	// Upsert is idempotent by ChunkID. An entry of the searchable version stays searchable.
@@ -168,6 +206,14 @@ type Index interface {
 	Remove(ctx context.Context, scope rag.Scope, documentID string) (chunks, vectors int, err error)
 	// RemoveStore deletes everything of the store.
 	RemoveStore(ctx context.Context, scope rag.Scope) error
+}
+
+// Describer tells an index what filters and permissions see.
+type Describer interface {
+	// Describe says it of all entries that the index holds of the document, staged
+	// ones too, in place of what was said before. Entries that come later have no
+	// facts and may be read by no group until the next Describe.
+	Describe(ctx context.Context, scope rag.Scope, d Description) error
 }
 
 // Embedder embeds passages and counts tokens with the embedding model's own tokenizer.
@@ -216,6 +262,7 @@ type Held struct {
 	Version    int
 	Published  bool      // false: staged, no search finds it
 	Length     int       // terms that the text leg counts in it
+	Mark       string    // of its description; empty while it has none
 	Vector     []float32 // unit length
 }
 

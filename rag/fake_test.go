@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -68,8 +69,8 @@ func (s *shelf) EmbedSentences(_ context.Context, texts []string) ([][]float32, 
 	return out, s.err
 }
 
-func (s *shelf) Dense(_ context.Context, _ rag.Scope, q []float32, k int) ([]rag.Hit, error) {
-	return s.rank(k, func(p rag.Passage) float64 {
+func (s *shelf) Dense(_ context.Context, scope rag.Scope, q []float32, k int) ([]rag.Hit, error) {
+	return s.rank(scope, k, func(p rag.Passage) float64 {
 		dot := float32(0)
 		for i, x := range vector(p.Text) {
 			dot += x * q[i]
@@ -78,8 +79,8 @@ func (s *shelf) Dense(_ context.Context, _ rag.Scope, q []float32, k int) ([]rag
 	}), nil
 }
 
-func (s *shelf) Text(_ context.Context, _ rag.Scope, terms []string, k int) ([]rag.Hit, error) {
-	return s.rank(k, func(p rag.Passage) float64 {
+func (s *shelf) Text(_ context.Context, scope rag.Scope, terms []string, k int) ([]rag.Hit, error) {
+	return s.rank(scope, k, func(p rag.Passage) float64 {
 		n := 0.0
 		for _, t := range analyze.Terms(p.Text) {
 			if slices.Contains(terms, t) {
@@ -98,10 +99,11 @@ func (s *shelf) IDF(_ context.Context, _ rag.Scope, terms []string) ([]float64, 
 	return out, nil
 }
 
-func (s *shelf) rank(k int, score func(rag.Passage) float64) []rag.Hit {
+func (s *shelf) rank(scope rag.Scope, k int, score func(rag.Passage) float64) []rag.Hit {
 	var hits []rag.Hit
 	for _, p := range s.passages {
-		if x := score(p); x > 0 {
+		get := func(key string) (any, bool) { v, ok := p.Attributes[key]; return v, ok }
+		if x := score(p); x > 0 && scope.Only.Match(get, nil) {
 			hits = append(hits, rag.Hit{ChunkID: p.ChunkID, Score: x})
 		}
 	}
@@ -109,6 +111,16 @@ func (s *shelf) rank(k int, score func(rag.Passage) float64) []rag.Hit {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ChunkID, b.ChunkID))
 	})
 	return hits[:min(k, len(hits))]
+}
+
+func (s *shelf) Unknown(_ context.Context, _ rag.Scope, keys []string) (unknown, known []string, err error) {
+	has := map[string]bool{}
+	for _, p := range s.passages {
+		for key := range p.Attributes {
+			has[key] = true
+		}
+	}
+	return slices.DeleteFunc(keys, func(key string) bool { return has[key] }), slices.Sorted(maps.Keys(has)), s.err
 }
 
 func (s *shelf) Passages(_ context.Context, _ rag.Scope, ids []string) ([]rag.Passage, error) {
@@ -167,7 +179,7 @@ func setup(t *testing.T, answer ...string) bundle {
 	}}
 	m := &model{pieces: answer, limits: rag.Limits{Model: "test", ContextTokens: 4096, ContextBudget: 600}}
 	return bundle{shelf: s, model: m, Pipeline: &rag.Pipeline{
-		Embedder: s, Searcher: s, Passages: s, Generator: m, Analyze: analyze.Terms,
+		Embedder: s, Searcher: s, Passages: s, Vocabulary: s, Generator: m, Analyze: analyze.Terms,
 		Options: rag.Options{Candidates: 20, DenseWeight: 0.7, K: 3, Abstain: rag.AbstainOff, MaxTokens: 100},
 		About:   rag.About{Embedding: "words", Generation: func() int { return 7 }, Code: "v0"},
 	}}

@@ -1,6 +1,9 @@
 package rag
 
-import "time"
+import (
+	"io"
+	"time"
+)
 
 // Store is a named collection of documents that is searched together
 // (OpenAI's vector store).
@@ -46,8 +49,17 @@ type Document struct {
 	Error       string // one sentence for the user
 	Chunks      int    // of the newest version
 	ChunksDone  int
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	Labels
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Upload is a document on its way in.
+type Upload struct {
+	Path      string // in its store
+	MediaType string // as declared
+	Labels    Labels
+	Body      io.Reader
 }
 
 // Batch is a set of files that were attached to a store together (OpenAI's
@@ -87,6 +99,7 @@ type Principal struct {
 	KeyID  string   // empty on a loopback server without keys
 	Verbs  []string // ask, write, admin; admin covers the others
 	Stores []string // store ids or names the key is limited to; empty means all of the tenant's
+	Groups []string // reads only documents that allow one of them; nil: reads everything
 }
 
 // Key describes an API key; the secret itself is shown once and kept only as a hash.
@@ -96,6 +109,7 @@ type Key struct {
 	Name      string
 	Verbs     []string
 	Stores    []string
+	Groups    []string // nil: reads everything
 	CreatedAt time.Time
 	RevokedAt *time.Time
 }

@@ -3,6 +3,7 @@ package rag
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -11,13 +12,14 @@ import (
 
 // Pipeline answers questions over a store. All exported fields are required; it is safe for concurrent use.
 type Pipeline struct {
-	Embedder  Embedder
-	Searcher  Searcher
-	Passages  Passages
-	Generator Generator
-	Analyze   Analyze
-	Options   Options
-	About     About
+	Embedder   Embedder
+	Searcher   Searcher
+	Passages   Passages
+	Vocabulary Vocabulary
+	Generator  Generator
+	Analyze    Analyze
+	Options    Options
+	About      About
 
 	orders orders
 }
@@ -102,6 +104,9 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 			return err
 		},
 		func() error {
+			if err := p.checkFilter(ctx, scope); err != nil {
+				return err
+			}
 			terms := unique(p.Analyze(query))
 			idf, err := p.Searcher.IDF(ctx, scope, terms)
 			if err != nil {
@@ -142,6 +147,27 @@ func (p *Pipeline) wanted(q Question, found ranking) (kept, dropped []Ranked) {
 		dropped = append(dropped, r)
 	}
 	return kept[:good], dropped
+}
+
+// MaxKnown is how many attributes an error names.
+const MaxKnown = 50
+
+// checkFilter refuses a filter on an attribute that no document has: it would
+// find nothing, or everything, and nobody would see why.
+func (p *Pipeline) checkFilter(ctx context.Context, scope Scope) error {
+	if scope.Only == nil || scope.Only.Filter == nil {
+		return nil
+	}
+	keys := slices.DeleteFunc(scope.Only.Filter.Keys(), func(key string) bool { return slices.Contains(BuiltIn(), key) })
+	if len(keys) == 0 {
+		return nil
+	}
+	unknown, known, err := p.Vocabulary.Unknown(ctx, scope, keys)
+	if err != nil || len(unknown) == 0 {
+		return err
+	}
+	return &Error{Code: CodeInvalid, Param: "filters", Message: fmt.Sprintf("No document of this store has the attribute %q. There is %s; correct the filter.",
+		unknown[0], strings.Join(append(known, BuiltIn()...), ", "))}
 }
 
 // weigh collects the evidence for query. What stands before the last sentence

@@ -11,11 +11,19 @@ package rag
 
 import "context"
 
-// Scope names what a search may see: one store of one tenant. An adapter
-// applies it inside its query, never to the result.
+// Scope names what a search may see: one store of one tenant, or some documents
+// of it. An adapter applies it inside its query, never to the result.
 type Scope struct {
 	Tenant string
 	Store  string // vs_… id, never the name
+	Only   *Only  // nil: every document
+}
+
+// Whole is the scope with every document of the store; whole scopes are equal
+// when they name the same store.
+func (s Scope) Whole() Scope {
+	s.Only = nil
+	return s
 }
 
 // Passage is one chunk of a document as it was stored.
@@ -30,6 +38,7 @@ type Passage struct {
 	Heading    []string
 	Header     string // title, heading path, table header row: helps search and prompt, is never cited
 	Text       string
+	Attributes Attributes // of the document, when the passage was read
 
 	found *findings // about Text; nil unless the passage is kept in memory
 }
@@ -50,11 +59,13 @@ type Embedder interface {
 
 // Searcher is the index. Dense and Text return at most k hits, best first, ties
 // broken by ChunkID; chunks that are not published never appear. An empty
-// store gives an empty result and no error.
+// store gives an empty result and no error, and so does a scope without documents:
+// the k hits are the best of those in scope.
 type Searcher interface {
 	// Dense ranks by cosine similarity (vector must be unit length).
 	Dense(ctx context.Context, scope Scope, vector []float32, k int) ([]Hit, error)
-	// Text ranks by BM25 over the terms that Analyze made; statistics are the store's own.
+	// Text ranks by BM25 over the terms that Analyze made; statistics are those of
+	// the whole store, whatever of it is in scope.
 	Text(ctx context.Context, scope Scope, terms []string, k int) ([]Hit, error)
 	// IDF gives the inverse document frequency of each term in the store, as its
 	// BM25 uses it: ln((N-n+0.5)/(n+0.5)), at least 1e-6; one value a term, in order.
@@ -65,6 +76,13 @@ type Searcher interface {
 // out; the order is that of ids.
 type Passages interface {
 	Passages(ctx context.Context, scope Scope, chunkIDs []string) ([]Passage, error)
+}
+
+// Vocabulary knows which attributes documents have.
+type Vocabulary interface {
+	// Unknown gives those of keys that no document in scope has (its filter does not
+	// count), and when there are any, the first MaxKnown that documents do have.
+	Unknown(ctx context.Context, scope Scope, keys []string) (unknown, known []string, err error)
 }
 
 // Analyze turns text into index terms. The same function serves both indexes

@@ -23,6 +23,7 @@ import (
 // index is what both indexes are.
 type index interface {
 	ingest.Index
+	ingest.Describer
 	ingest.Inventory
 	rag.Searcher
 	Generation() int

@@ -35,7 +35,8 @@ func (x *Index) Dense(ctx context.Context, scope rag.Scope, vector []float32, k 
 	q := newQuery(vector, st.stride)
 	room := x.room.Get().(*[]candidate)
 	defer x.room.Put(room)
-	candidates, err := st.candidates(ctx, q, min(k, st.live()), (*room)[:0])
+	in := x.selection(st, scope.Only)
+	candidates, err := st.candidates(ctx, q, search{k: min(k, st.size(in)), in: in}, (*room)[:0])
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +56,16 @@ type candidate struct {
 // slack covers the rounding of float64 in bounds and scores.
 const slack = 1e-9
 
+// A search is how many rows are wanted, and of which.
+type search struct {
+	k  int // not more than there are in in
+	in *selection
+}
+
 // candidates appends the rows that may be among the k best to out, which is
 // empty, and sorts it: highest upper bound first.
-func (s *store) candidates(ctx context.Context, q query, k int, out []candidate) ([]candidate, error) {
+func (s *store) candidates(ctx context.Context, q query, want search, out []candidate) ([]candidate, error) {
+	k := want.k
 	if k == 0 {
 		return out, nil
 	}
@@ -75,12 +83,15 @@ func (s *store) candidates(ctx context.Context, q query, k int, out []candidate)
 			return nil, ctx.Err()
 		}
 		first := n * blockRows
+		if want.in.lacks(n) {
+			continue
+		}
 		bounds := s.bounds[first:min(first+blockRows, len(s.bounds))]
 		dotRows(q.c, block, dots[:len(bounds)])
 		for i, r := range bounds {
 			near := float64(r.scale) * q.scale * float64(dots[i])
 			off := float64(r.residual)*a + b
-			if near+off < floor || !s.rows[first+i].live {
+			if near+off < floor || !s.rows[first+i].live() || !want.in.has(first+i) {
 				continue
 			}
 			out = append(out, candidate{ordinal: first + i, upper: near + off})

@@ -95,6 +95,9 @@ func prepare(ctx context.Context, db *sql.DB, o Options, first int64) (int64, er
 	if err := o.fits(meta); err != nil {
 		return generation, err
 	}
+	if _, err := db.ExecContext(ctx, describing); err != nil {
+		return generation, damaged(err)
+	}
 	// A crash may have come between an erasure and the end of its log.
 	return generation, truncateLog(ctx, db)
 }

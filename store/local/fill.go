@@ -55,7 +55,7 @@ func (s *store) readLists(ctx context.Context, db *sql.DB, limit int) (map[strin
 		if err := rows.Scan(&id, &joined); err != nil {
 			return nil, err
 		}
-		if ordinal = s.ordinal(id, ordinal+1); ordinal < 0 || !s.rows[ordinal].live {
+		if ordinal = s.ordinal(id, ordinal+1); ordinal < 0 || !s.rows[ordinal].live() {
 			return nil, notInIndex(id)
 		}
 		for term := range strings.SplitSeq(joined, " ") {

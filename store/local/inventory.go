@@ -37,10 +37,12 @@ func (x *Index) Scopes(ctx context.Context) ([]rag.Scope, error) {
 // Held calls each for every entry of a store.
 func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held) error) error {
 	for _, query := range []string{
-		`SELECT c.chunk, c.document, c.version, 1, c.length, v.vector FROM chunk c JOIN vector v ON v.id = c.id
+		`SELECT c.chunk, c.document, c.version, 1, c.length, coalesce(d.mark, ''), v.vector FROM chunk c JOIN vector v ON v.id = c.id
+			LEFT JOIN description d ON d.store = c.store AND d.document = c.document
 			WHERE c.store = (SELECT id FROM store WHERE tenant = ? AND name = ?) AND c.chunk > ? ORDER BY c.chunk LIMIT ?`,
-		`SELECT chunk, document, version, 0, length, vector FROM staged
-			WHERE store = (SELECT id FROM store WHERE tenant = ? AND name = ?) AND chunk > ? ORDER BY chunk LIMIT ?`,
+		`SELECT s.chunk, s.document, s.version, 0, s.length, coalesce(d.mark, ''), s.vector FROM staged s
+			LEFT JOIN description d ON d.store = s.store AND d.document = s.document
+			WHERE s.store = (SELECT id FROM store WHERE tenant = ? AND name = ?) AND s.chunk > ? ORDER BY s.chunk LIMIT ?`,
 	} {
 		for last := ""; ; {
 			page, err := x.heldPage(ctx, query, scope, last)
@@ -71,7 +73,7 @@ func (x *Index) heldPage(ctx context.Context, query string, scope rag.Scope, aft
 	for rows.Next() {
 		var h ingest.Held
 		var raw sql.RawBytes
-		if err := rows.Scan(&h.ChunkID, &h.DocumentID, &h.Version, &h.Published, &h.Length, &raw); err != nil {
+		if err := rows.Scan(&h.ChunkID, &h.DocumentID, &h.Version, &h.Published, &h.Length, &h.Mark, &raw); err != nil {
 			return nil, err
 		}
 		h.Vector = make([]float32, len(raw)/4)

@@ -14,7 +14,10 @@ func (x *Index) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := loadRows(ctx, x.read, stores, `SELECT id, store, chunk, length, code FROM chunk ORDER BY id`); err != nil {
+	if err := loadRows(ctx, x.read, stores, `SELECT id, store, chunk, document, length, code FROM chunk ORDER BY id`); err != nil {
+		return err
+	}
+	if err := loadDescriptions(ctx, x.read, stores, `SELECT store, document, facts, allow FROM description`); err != nil {
 		return err
 	}
 	for _, st := range stores {
@@ -48,8 +51,12 @@ func (x *Index) reload(ctx context.Context, st *store) {
 	x.cache.dropStore(st.id)
 	st.refill()
 	x.exact.Purge()
-	err := loadRows(ctx, x.write, map[int64]*store{st.id: st},
-		fmt.Sprintf(`SELECT id, store, chunk, length, code FROM chunk WHERE store = %d ORDER BY id`, st.id))
+	one := map[int64]*store{st.id: st}
+	err := loadRows(ctx, x.write, one,
+		fmt.Sprintf(`SELECT id, store, chunk, document, length, code FROM chunk WHERE store = %d ORDER BY id`, st.id))
+	if err == nil {
+		err = loadDescriptions(ctx, x.write, one, fmt.Sprintf(`SELECT store, document, facts, allow FROM description WHERE store = %d`, st.id))
+	}
 	if err != nil {
 		st.broken = fmt.Errorf("the index could not be read again after a failed write; restart the server: %w", err)
 		return
@@ -68,11 +75,11 @@ func loadRows(ctx context.Context, db *sql.DB, stores map[int64]*store, query st
 		id, storeID int64
 		chunk       string
 		length      int
-		raw         sql.RawBytes
+		doc, raw    sql.RawBytes
 		codes       []int8
 	)
 	for rows.Next() {
-		if err := rows.Scan(&id, &storeID, &chunk, &length, &raw); err != nil {
+		if err := rows.Scan(&id, &storeID, &chunk, &doc, &length, &raw); err != nil {
 			return err
 		}
 		st := stores[storeID]
@@ -83,7 +90,7 @@ func loadRows(ctx context.Context, db *sql.DB, stores map[int64]*store, query st
 		if err != nil {
 			return fmt.Errorf("chunk %d: %w", id, err)
 		}
-		st.add(id, chunk, length, c)
+		st.add(row{id: id, chunk: chunk, doc: st.document(string(doc)), length: int32(length)}, c)
 		codes = c.c
 	}
 	return rows.Err()

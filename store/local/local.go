@@ -14,6 +14,9 @@
 // is approximated.
 //
 // Dense: see dense.go; the result is that of a full scan in float64.
+//
+// A scope that is narrowed to some documents becomes a set of rows, a bit each,
+// that both legs look at row by row: the k best are those of the set.
 package local
 
 import (
@@ -57,7 +60,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Index implements ingest.Index and rag.Searcher. One process may have a
+// Index implements ingest.Index, ingest.Describer, ingest.Inventory and rag.Searcher. One process may have a
 // directory open at a time; within it, any number of goroutines may call.
 type Index struct {
 	dim        int
@@ -72,9 +75,10 @@ type Index struct {
 	scratch    sync.Pool                 // *accumulator
 	room       sync.Pool                 // *[]candidate
 	vectors    *sql.Stmt                 // vectorQuery
+	selections *lru.Cache[choice, *selection]
 
 	mu     sync.RWMutex
-	stores map[rag.Scope]*store
+	stores map[rag.Scope]*store // by whole scopes
 }
 
 // Open opens the index in dir and makes it when there is none. It reads all
@@ -107,6 +111,9 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	if x.exact, err = lru.New[int64, []byte](max(o.VectorCache/(4*o.Dimensions+vectorOverhead), 1)); err != nil {
 		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())
 	}
+	if x.selections, err = lru.New[choice, *selection](keptSelections); err != nil {
+		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())
+	}
 	if x.vectors, err = read.PrepareContext(ctx, vectorQuery); err != nil {
 		return nil, errors.Join(fmt.Errorf("open index: %w", err), x.Close())
 	}
@@ -133,15 +140,15 @@ func (x *Index) Generation() int { return int(x.generation.Load()) }
 func (x *Index) store(scope rag.Scope) *store {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return x.stores[scope]
+	return x.stores[scope.Whole()]
 }
 
 func (x *Index) setStore(scope rag.Scope, st *store) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if st == nil {
-		delete(x.stores, scope)
+		delete(x.stores, scope.Whole())
 		return
 	}
-	x.stores[scope] = st
+	x.stores[scope.Whole()] = st
 }

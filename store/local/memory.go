@@ -29,6 +29,9 @@ type store struct {
 	mu     sync.RWMutex
 	broken error // set when memory may differ from the file and could not be read again
 
+	documents map[string]*document // by id
+	version   int                  // of rows and documents: selections of another one are stale
+
 	blocks [][]int8 // blockRows*stride codes each, the last one fewer
 	bounds []bound  // of each row; apart from rows, because every search reads all of it
 	rows   []row
@@ -39,21 +42,23 @@ type store struct {
 type row struct {
 	id     int64 // in SQLite
 	chunk  string
-	length int32 // terms
-	live   bool
+	doc    *document // nil when it is dead
+	length int32     // terms
 }
+
+func (r *row) live() bool { return r.doc != nil }
 
 // A bound turns the product of codes into a score and its possible error.
 type bound struct{ scale, residual float32 }
 
 func newStore(id int64, scope rag.Scope, dim int) *store {
-	return &store{id: id, scope: scope, dim: dim, stride: strideOf(dim)}
+	return &store{id: id, scope: scope.Whole(), dim: dim, stride: strideOf(dim), documents: map[string]*document{}}
 }
 
 // live is the number of rows that can be found.
 func (s *store) live() int { return len(s.rows) - s.dead }
 
-func (s *store) add(id int64, chunk string, length int, c code) {
+func (s *store) add(r row, c code) {
 	if len(s.rows)%blockRows == 0 {
 		var block []int8
 		if len(s.blocks) > 0 { // a small store should stay small
@@ -67,12 +72,12 @@ func (s *store) add(id int64, chunk string, length int, c code) {
 		*last = append(*last, 0)
 	}
 	s.bounds = append(s.bounds, bound{scale: c.scale, residual: c.residual})
-	s.rows = append(s.rows, row{id: id, chunk: chunk, length: int32(length), live: true})
+	s.rows = append(s.rows, r)
 }
 
 func (s *store) kill(ordinal int) {
-	if r := &s.rows[ordinal]; r.live {
-		r.live = false
+	if r := &s.rows[ordinal]; r.live() {
+		r.doc = nil
 		r.chunk = ""
 		s.dead++
 	}
@@ -87,11 +92,11 @@ func (s *store) compact() bool {
 	rows, bounds, blocks := s.rows, s.bounds, s.blocks
 	s.clear()
 	for i, r := range rows {
-		if !r.live {
+		if !r.live() {
 			continue
 		}
 		at := i % blockRows * s.stride
-		s.add(r.id, r.chunk, int(r.length), code{
+		s.add(r, code{
 			scale: bounds[i].scale, residual: bounds[i].residual, c: blocks[i/blockRows][at : at+s.dim],
 		})
 	}

@@ -169,7 +169,7 @@ func (c *termCache) removeRows(s *store) {
 		l := e.Value.(*termList)
 		kept := l.postings[:0]
 		for _, p := range l.postings {
-			if s.rows[p.ordinal()].live {
+			if s.rows[p.ordinal()].live() {
 				kept = append(kept, p)
 			}
 		}
@@ -250,7 +250,7 @@ func (s *store) parsePostings(ids string) ([]posting, error) {
 		if id != last || ordinal < 0 {
 			last, ordinal = id, s.ordinal(id, ordinal+1)
 		}
-		if ordinal < 0 || !s.rows[ordinal].live {
+		if ordinal < 0 || !s.rows[ordinal].live() {
 			return nil, notInIndex(id)
 		}
 		out = count(out, ordinal)

@@ -134,6 +134,7 @@ func (p publication) additions(ctx context.Context, before int64) ([]addition, e
 		if a.code, err = readCode(raw, p.st.dim, nil); err != nil {
 			return nil, err
 		}
+		a.document = p.document
 		out = append(out, a)
 	}
 	return out, rows.Err()

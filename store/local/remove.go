@@ -52,10 +52,13 @@ func (x *Index) removeDocument(ctx context.Context, st *store, documentID string
 	if _, err := tx.ExecContext(ctx, `DELETE FROM staged WHERE store = ? AND document = ?`, st.id, documentID); err != nil {
 		return 0, 0, err
 	}
-	if len(gone) == 0 {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM description WHERE store = ? AND document = ?`, st.id, documentID); err != nil {
+		return 0, 0, err
+	}
+	if len(gone) == 0 && st.documents[documentID] == nil { // only writers change them, and this one holds the right to write
 		err = tx.Commit()
 	} else {
-		err = x.commit(ctx, tx, st, change{removed: gone})
+		err = x.commit(ctx, tx, st, change{removed: gone, forgotten: documentID})
 	}
 	if err != nil {
 		return 0, 0, err
@@ -169,6 +172,7 @@ func (x *Index) dropStore(ctx context.Context, st *store) error {
 		`DELETE FROM vector WHERE id IN (SELECT id FROM chunk WHERE store = ?)`,
 		`DELETE FROM chunk WHERE store = ?`,
 		`DELETE FROM staged WHERE store = ?`,
+		`DELETE FROM description WHERE store = ?`,
 		`DELETE FROM store WHERE id = ?`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement, st.id); err != nil {

@@ -33,10 +33,11 @@ func (x *Index) Text(ctx context.Context, scope rag.Scope, terms []string, k int
 	sums := x.scratch.Get().(*accumulator)
 	defer x.scratch.Put(sums)
 	sums.reset(len(st.rows))
-	if !sums.addSome(st, lists, k) {
+	want := search{k: k, in: x.selection(st, scope.Only)}
+	if !sums.addSome(st, lists, want) {
 		sums.reset(len(st.rows))
 		for _, l := range lists {
-			sums.addAll(st, l)
+			sums.addAll(st, l, want.in)
 		}
 	}
 	return sums.best(st, k), nil
@@ -99,10 +100,13 @@ func (a *accumulator) reset(n int) {
 	}
 }
 
-// addAll adds a term's part to every row that holds it.
-func (a *accumulator) addAll(st *store, l weighted) {
+// addAll adds a term's part to every row that holds it and is in the selection.
+func (a *accumulator) addAll(st *store, l weighted, in *selection) {
 	for _, p := range l.postings {
 		row := p.ordinal()
+		if !in.has(row) {
+			continue
+		}
 		if a.score[row] == 0 {
 			a.touched = append(a.touched, uint32(row))
 		}
@@ -115,13 +119,13 @@ func (a *accumulator) addAll(st *store, l weighted) {
 // more from the other terms than those can give together, rows that hold none
 // of the others need not be looked at. It reports whether that was so. Sums are
 // those of addAll to the bit: the order in which parts are added is the same.
-func (a *accumulator) addSome(st *store, lists []weighted, k int) bool {
+func (a *accumulator) addSome(st *store, lists []weighted, want search) bool {
 	var common float64 // what the common terms can give
 	for _, l := range lists {
 		if l.idf <= least {
 			common += l.idf * most
 		} else {
-			a.addAll(st, l)
+			a.addAll(st, l, want.in)
 		}
 	}
 	if common == 0 {
@@ -133,7 +137,7 @@ func (a *accumulator) addSome(st *store, lists []weighted, k int) bool {
 			enough++
 		}
 	}
-	if enough < k {
+	if enough < want.k {
 		return false
 	}
 	for _, row := range a.touched {

@@ -106,16 +106,19 @@ func (x *Index) findStore(ctx context.Context, scope rag.Scope) error {
 
 // A change is what a transaction does to what can be found.
 type change struct {
-	removed []int64 // ids
-	added   []addition
+	removed   []int64 // ids
+	forgotten string  // the document they were all of, when nothing of it stays
+	added     []addition
+	described *ingest.Description
 }
 
 type addition struct {
-	id     int64
-	chunk  string
-	length int
-	code   code
-	terms  string
+	id       int64
+	chunk    string
+	document string
+	length   int
+	code     code
+	terms    string
 }
 
 // commit ends tx and brings memory in line with it, while no search of the
@@ -150,10 +153,17 @@ func (x *Index) apply(st *store, c change) {
 	if len(c.removed) > 0 {
 		x.cache.removeRows(st)
 	}
+	if c.forgotten != "" {
+		delete(st.documents, c.forgotten)
+	}
+	if c.described != nil {
+		st.document(c.described.DocumentID).describe(*c.described)
+	}
 	for _, a := range c.added {
-		st.add(a.id, a.chunk, a.length, a.code)
+		st.add(row{id: a.id, chunk: a.chunk, doc: st.document(a.document), length: int32(a.length)}, a.code)
 		x.cache.addRow(st.id, len(st.rows)-1, a.terms)
 	}
+	st.version++
 	if st.compact() {
 		x.cache.dropStore(st.id)
 		st.refill()

@@ -21,6 +21,9 @@ const (
 	fieldVersion  = "version"
 	fieldLive     = "live"
 	fieldLength   = "length"
+	fieldFacts    = "facts" // see filter.go
+	fieldAllow    = "allow" // groups
+	fieldMark     = "mark"  // of the description
 
 	metaFingerprint = "fingerprint"
 	metaDimensions  = "dimensions"
@@ -186,6 +189,10 @@ func fieldIndexes() map[string]*qc.CreateFieldIndexCollection {
 			&qc.IntegerIndexParams{Lookup: yes, Range: yes, EnableHnsw: no})},
 		fieldLive: {FieldType: qc.FieldType_FieldTypeBool.Enum(), FieldIndexParams: qc.NewPayloadIndexParamsBool(
 			&qc.BoolIndexParams{EnableHnsw: no})},
+		fieldFacts: {FieldType: qc.FieldType_FieldTypeKeyword.Enum(), FieldIndexParams: qc.NewPayloadIndexParamsKeyword(
+			&qc.KeywordIndexParams{EnableHnsw: no})},
+		fieldAllow: {FieldType: qc.FieldType_FieldTypeKeyword.Enum(), FieldIndexParams: qc.NewPayloadIndexParamsKeyword(
+			&qc.KeywordIndexParams{EnableHnsw: no})},
 	}
 }
 

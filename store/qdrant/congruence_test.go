@@ -40,7 +40,8 @@ func (p pair) both(f func(x storetest.Searchable) error) {
 }
 
 // TestCongruence: the embedded index and Qdrant give the same results for the
-// same data, on random corpora that see new versions and removals.
+// same data, on random corpora that see new versions and removals, with and
+// without random filters and groups.
 func TestCongruence(t *testing.T) {
 	t.Parallel()
 	s := qdranttest.Start(t)
@@ -95,6 +96,8 @@ func (p pair) fill() {
 			entries[seq] = ingest.Entry{ChunkID: chunkID(document, version, seq), DocumentID: document, Version: version, Vector: p.vector(), Terms: terms}
 		}
 		p.both(func(x storetest.Searchable) error { return x.Upsert(p.t.Context(), scope, entries) })
+		d := storetest.RandomDescription(p.r, document)
+		p.both(func(x storetest.Searchable) error { return x.Describe(p.t.Context(), scope, d) })
 		if step%5 != 4 {
 			p.both(func(x storetest.Searchable) error { return x.Publish(p.t.Context(), scope, document, version) })
 		}
@@ -137,6 +140,11 @@ func (p pair) compareAll() {
 			k = 1
 		case 20:
 			k = 500
+		}
+		scope := scope
+		if n%2 == 1 {
+			only := storetest.RandomOnly(p.r)
+			scope.Only = &only
 		}
 		v := p.vector()
 		a, err := p.embedded.Dense(p.t.Context(), scope, v, k)

@@ -3,8 +3,9 @@
 // One collection holds all stores of one embedding generation; its name comes
 // from the fingerprint and the dimensions, and an alias points to it. A point is
 // a chunk: a dense vector, a sparse vector of BM25 term weights, and a payload
-// with scope (tenant and store), document, version, length and live. Every query
-// filters on scope and live inside Qdrant. The collection has one replica.
+// with scope (tenant and store), document, version, length and live, and once the
+// document is described its facts and the groups that may read it. Every query
+// filters on scope, live, facts and groups inside Qdrant. The collection has one replica.
 //
 // # Publishing
 //

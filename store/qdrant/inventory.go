@@ -84,6 +84,7 @@ func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held
 			ChunkID: p.GetId().GetUuid(), DocumentID: e.document, Version: e.version,
 			Published: p.GetPayload()[fieldLive].GetBoolValue() && e.version == searchable,
 			Length:    int(p.GetPayload()[fieldLength].GetIntegerValue()),
+			Mark:      p.GetPayload()[fieldMark].GetStringValue(),
 			Vector:    vectorOf(p.GetVectors(), denseVector).GetDenseVector().GetData(),
 		})
 	})

@@ -81,7 +81,7 @@ const (
 	maxAnswer     = 256 << 20 // bytes of one answer of Qdrant
 )
 
-// Index implements ingest.Index, ingest.Inventory and rag.Searcher. Any number
+// Index implements ingest.Index, ingest.Describer, ingest.Inventory and rag.Searcher. Any number
 // of goroutines and processes may use the same collection.
 type Index struct {
 	opts       Options

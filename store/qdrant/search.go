@@ -39,7 +39,8 @@ func (x *Index) statistics(ctx context.Context, scope rag.Scope, terms []uint32)
 
 // Dense gives the nearest, with scores summed in float64 from the vectors as
 // they were upserted. Stores of up to exactUpTo chunks are scanned, larger ones
-// searched along their graph.
+// searched along their graph, unless the scope is narrowed: a graph that is walked
+// past points out of scope may end too early.
 func (x *Index) Dense(ctx context.Context, scope rag.Scope, vector []float32, k int) ([]rag.Hit, error) {
 	if err := checkVector(vector, x.opts.Dimensions); err != nil {
 		return nil, err
@@ -50,7 +51,10 @@ func (x *Index) Dense(ctx context.Context, scope rag.Scope, vector []float32, k 
 			request: &qc.QueryPoints{
 				Query: qc.NewQueryDense(vector), Using: qc.PtrOf(denseVector),
 				WithVectors: qc.NewWithVectorsInclude(denseVector),
-				Params:      &qc.SearchParams{HnswEf: qc.PtrOf(uint64(max(hnswEf, 4*k))), Quantization: x.rescoring()}, //nolint:gosec // k > 0
+				Params: &qc.SearchParams{
+					HnswEf: qc.PtrOf(uint64(max(hnswEf, 4*k))), Quantization: x.rescoring(), //nolint:gosec // k > 0
+					Exact: qc.PtrOf(scope.Only != nil),
+				},
 			},
 			score: func(p *qc.ScoredPoint) (float64, bool) {
 				stored := vectorOf(p.GetVectors(), denseVector).GetDenseVector().GetData()
@@ -157,7 +161,7 @@ func (x *Index) stable(ctx context.Context, scope rag.Scope, terms []uint32, k i
 			return nil, err
 		}
 		if after.generation == before.generation {
-			if q != nil && len(hits) == 0 { // the ledger names chunks that the query must find
+			if q != nil && len(hits) == 0 && scope.Only == nil { // the ledger names chunks that the query must find
 				return nil, missing(errors.New("the ledger counts chunks and the collection holds none of them"))
 			}
 			return hits, nil
@@ -215,7 +219,7 @@ func (q *query) ask(ctx context.Context, limit int, dropped []edition) ([]*qc.Sc
 	r := q.request
 	r.CollectionName, r.Limit = q.x.collection, qc.PtrOf(uint64(limit)) //nolint:gosec // positive
 	r.WithPayload = qc.NewWithPayloadInclude(fieldDocument, fieldVersion)
-	r.Filter = within(q.scope, live(true))
+	r.Filter = within(q.scope, append(narrowing(q.scope.Only), live(true))...)
 	for _, e := range dropped {
 		r.Filter.MustNot = append(r.Filter.MustNot, qc.NewFilterAsCondition(
 			&qc.Filter{Must: []*qc.Condition{document(e.document), version(e.version)}}))

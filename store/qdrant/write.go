@@ -38,6 +38,17 @@ func (x *Index) Upsert(ctx context.Context, scope rag.Scope, entries []ingest.En
 	return nil
 }
 
+// Describe sets what filters and permissions see on all points of a document.
+func (x *Index) Describe(ctx context.Context, scope rag.Scope, d ingest.Description) error {
+	_, err := call(ctx, x, x.opts.Timeout, func(ctx context.Context) (*qc.UpdateResult, error) {
+		return x.client.SetPayload(ctx, &qc.SetPayloadPoints{
+			CollectionName: x.collection, Wait: qc.PtrOf(true), Ordering: strong(),
+			Payload: described(d), PointsSelector: qc.NewPointsSelectorFilter(within(scope, document(d.DocumentID))),
+		})
+	})
+	return wrap("describe", err)
+}
+
 // Discard deletes what was upserted for a version. What is searchable stays.
 func (x *Index) Discard(ctx context.Context, scope rag.Scope, documentID string, n int) error {
 	searchable, err := x.ledger.Searchable(ctx, scope, []string{documentID})

@@ -17,6 +17,7 @@ const Dimensions = 48
 // Searchable is an index from both sides.
 type Searchable interface {
 	ingest.Index
+	ingest.Describer
 	ingest.Inventory
 	rag.Searcher
 }
@@ -52,6 +53,11 @@ func Index(t *testing.T, open func(t *testing.T) Searchable) {
 		"the inventory lists what is held":                     indexInventory,
 		"the inventory of a large store ends with its caller":  indexInventoryLong,
 		"scores after many changes equal those of a new store": indexChanges,
+		"a filter finds the documents that fit":                indexFilters,
+		"groups find the documents that allow one of them":     indexGroups,
+		"a description holds until the next one":               indexRedescribes,
+		"the inventory marks what is described":                indexMarks,
+		"filtered searches are exact":                          indexFilteredExactly,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ import (
 type Ledger struct {
 	mu         sync.Mutex
 	generation int
-	stores     map[rag.Scope]map[string]published
+	stores     map[rag.Scope]map[string]published // by whole scopes
 }
 
 // published is a document's searchable version and its part of the statistics.
@@ -28,6 +28,7 @@ func (l *Ledger) Publish(ctx context.Context, scope rag.Scope, documentID string
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	scope = scope.Whole()
 	before := l.stores[scope][documentID]
 	if before.version > version {
 		return before.version, nil
@@ -55,10 +56,10 @@ func (l *Ledger) Forget(ctx context.Context, scope rag.Scope, documentID string)
 	defer l.mu.Unlock()
 	l.generation++
 	if documentID == "" {
-		delete(l.stores, scope)
+		delete(l.stores, scope.Whole())
 		return nil
 	}
-	delete(l.stores[scope], documentID)
+	delete(l.stores[scope.Whole()], documentID)
 	return nil
 }
 
@@ -71,7 +72,7 @@ func (l *Ledger) Searchable(ctx context.Context, scope rag.Scope, documentIDs []
 	defer l.mu.Unlock()
 	out := map[string]int{}
 	for _, id := range documentIDs {
-		if p, ok := l.stores[scope][id]; ok {
+		if p, ok := l.stores[scope.Whole()][id]; ok {
 			out[id] = p.version
 		}
 	}
@@ -86,7 +87,7 @@ func (l *Ledger) Frequencies(ctx context.Context, scope rag.Scope, terms []uint3
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	holding = make([]int, len(terms))
-	for _, p := range l.stores[scope] {
+	for _, p := range l.stores[scope.Whole()] {
 		chunks += p.chunks
 		for i, term := range terms {
 			holding[i] += p.frequencies[term]

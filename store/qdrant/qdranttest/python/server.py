@@ -56,6 +56,8 @@ def to_value(v):
     kind = v.WhichOneof("kind")
     if kind in ("bool_value", "integer_value", "double_value", "string_value"):
         return getattr(v, kind)
+    if kind == "list_value":
+        return [to_value(each) for each in v.list_value.values]
     raise unimplemented(f"payload values of kind {kind}")
 
 
@@ -66,6 +68,8 @@ def from_value(v):
         return Value(integer_value=v)
     if isinstance(v, float):
         return Value(double_value=v)
+    if isinstance(v, list):
+        return Value(list_value={"values": [from_value(each) for each in v]})
     return Value(string_value=v)
 
 
