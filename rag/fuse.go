@@ -13,7 +13,9 @@ const neighbourShare = 0.2
 // legs is what both legs of a search found.
 type legs struct {
 	dense, text []Hit
-	ideal       float64 // BM25 of a passage that holds every term of the query endlessly often
+	ideal       float64   // BM25 of a passage that holds every term of the query endlessly often
+	terms       []string  // of the query, each once
+	idf         []float64 // of the terms
 }
 
 // fuse joins both legs into one ranking, best first.
@@ -21,9 +23,10 @@ type legs struct {
 // The dense leg counts with its cosine, the text leg with its share of the
 // ideal BM25, weighted. Both are absolute, so a text leg that matches little
 // (a paraphrase) says little, instead of ranking its noise first as RRF and
-// min-max scaling do. Scores are 0 to 1.
-func fuse(l legs, passages []Passage, denseWeight float64) ranking {
+// min-max scaling do. Then what the chunk's document and its neighbours hold counts too. Scores are 0 to 1.
+func fuse(l legs, passages []Passage, denseWeight float64, analyze Analyze) ranking {
 	scores := scored(l, passages, denseWeight)
+	withDocuments(scores, passages, l, analyze)
 	withNeighbours(scores, passages)
 	slices.SortFunc(scores, func(a, b score) int {
 		if c := cmp.Compare(b.fused, a.fused); c != 0 {

@@ -1,6 +1,8 @@
 package rag
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,7 +19,7 @@ func chunks(ids ...string) []Passage {
 
 func fused(l legs, passages []Passage) (order []string, byID map[string]Ranked) {
 	byID = map[string]Ranked{}
-	for r := range fuse(l, passages, 0.7).all {
+	for r := range fuse(l, passages, 0.7, strings.Fields).all {
 		order = append(order, r.Passage.ChunkID)
 		byID[r.Passage.ChunkID] = r
 	}
@@ -56,6 +58,38 @@ func TestANeighboursScoreLifts(t *testing.T) {
 	require.InDelta(t, (0.7*0.7+0.2*0.7*0.5)/1.2, byID["b5"].Score, 1e-12, "without a neighbour: as with the weakest chunk found")
 }
 
+func TestADocumentsEvidenceLiftsItsChunks(t *testing.T) {
+	t.Parallel()
+	passages := chunks("a0", "a5", "b0", "b5")
+	passages[0].Text, passages[1].Text = "ledger close", "method"
+	passages[2].Text, passages[3].Text = "other", "method"
+	l := legs{
+		dense: []Hit{{"b0", 0.7}, {"b5", 0.7}, {"a0", 0.7}, {"a5", 0.7}},
+		terms: []string{"ledger", "method"}, idf: []float64{3, 1},
+	}
+	order, byID := fused(l, passages)
+	require.Equal(t, []string{"a0", "a5", "b0", "b5"}, order, "the document that speaks of the ledger")
+	// Half of a's chunks hold each term: 0.5/(0.5+0.3) of all weight; of b's chunks half hold the lighter one.
+	a, b := (0.7*0.7+0.2*0.625)/1.2, (0.7*0.7+0.2*0.25*0.625)/1.2
+	require.InDelta(t, (b+0.2*b)/1.2, byID["b0"].Score, 1e-12)
+	require.InDelta(t, (a+0.2*b)/1.2, byID["a5"].Score, 1e-12, "without a neighbour: as with the weakest chunk found")
+}
+
+func TestOnlyTheBestChunksTellOfTheirDocument(t *testing.T) {
+	t.Parallel()
+	l := legs{terms: []string{"ledger"}, idf: []float64{1}}
+	passages := make([]Passage, documentDepth+1)
+	for i := range passages {
+		passages[i] = Passage{ChunkID: fmt.Sprint(1000 + i), DocumentID: fmt.Sprint(i), Text: "ledger"}
+		l.dense = append(l.dense, Hit{passages[i].ChunkID, 0.9 - float64(i)/1000})
+	}
+	_, byID := fused(l, passages)
+	last := byID[passages[documentDepth].ChunkID]
+	weakest := 0.7 * last.Dense / 1.2
+	require.InDelta(t, weakest, last.Score, 1e-12)
+	require.InDelta(t, ((0.7*0.9+0.2/1.3)/1.2+0.2*weakest)/1.2, byID["1000"].Score, 1e-12)
+}
+
 func TestFusionIsDeterministic(t *testing.T) {
 	t.Parallel()
 	l := legs{dense: []Hit{{"b0", 0.6}, {"a0", 0.6}}}
@@ -63,5 +97,5 @@ func TestFusionIsDeterministic(t *testing.T) {
 		order, _ := fused(l, passages)
 		require.Equal(t, []string{"a0", "b0"}, order, "ties go by id")
 	}
-	require.Empty(t, fuse(legs{}, nil, 0.7).scores)
+	require.Empty(t, fuse(legs{}, nil, 0.7, strings.Fields).scores)
 }

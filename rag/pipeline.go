@@ -107,15 +107,16 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 			if err := p.checkFilter(ctx, scope); err != nil {
 				return err
 			}
-			terms := unique(p.Analyze(query))
-			idf, err := p.Searcher.IDF(ctx, scope, terms)
+			l.terms = unique(p.Analyze(query))
+			idf, err := p.Searcher.IDF(ctx, scope, l.terms)
 			if err != nil {
 				return err
 			}
 			for _, w := range idf {
 				l.ideal += w * (bm25K1 + 1)
 			}
-			l.text, err = p.Searcher.Text(ctx, scope, terms, p.Options.Candidates)
+			l.idf = idf
+			l.text, err = p.Searcher.Text(ctx, scope, l.terms, p.Options.Candidates)
 			return err
 		})
 	if err != nil {
@@ -126,7 +127,7 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 		return ranking{}, err
 	}
 	watch.lap("search")
-	ranked := fuse(l, passages, p.Options.DenseWeight)
+	ranked := fuse(l, passages, p.Options.DenseWeight, p.Analyze)
 	watch.lap("fuse")
 	return ranked, nil
 }
