@@ -27,10 +27,12 @@ const (
 	EML      Format = "eml"
 	MSG      Format = "msg"
 	RTF      Format = "rtf"
+	ODF      Format = "odf" // text, spreadsheet, presentation
+	EPUB     Format = "epub"
 )
 
 // Supported names the formats in messages.
-const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, PPTX, XLSX, CSV, RTF, or an e-mail (EML, MSG)"
+const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, PPTX, XLSX, OpenDocument, CSV, RTF, EPUB, or an e-mail (EML, MSG)"
 
 // headSize is how much of a file tells what it is.
 const headSize = 64 << 10

@@ -46,6 +46,8 @@ func TestDetect(t *testing.T) {
 		"an e-mail by its fields":           {"Received: x\n y\nFrom: a@b\nSubject: x\n\nhello", "a.txt", "", parse.EML},
 		"text with a list of fields":        {"From: here\nTo: there\n\nhello", "a.txt", "", parse.Plain},
 		"RTF named as text":                 {`{\rtf1\ansi hello}`, "a.txt", "", parse.RTF},
+		"OpenDocument":                      {string(zipped(t, map[string]string{"content.xml": ""})), "a", "", parse.ODF},
+		"an e-book":                         {string(zipped(t, map[string]string{"META-INF/container.xml": ""})), "a", "", parse.EPUB},
 		"DOCX without a name":               {string(word), "", "", parse.DOCX},
 		"source code with a comment on top": {"# shebang or so\nimport os\n", "a.py", "", parse.Plain},
 	} {
@@ -70,7 +72,6 @@ func TestDetectRefuses(t *testing.T) {
 		"a drawing":          {`<svg xmlns="http://www.w3.org/2000/svg"/>`, "a.svg", parse.CodeUnsupported},
 		"an old Word file":   {ole, "a.doc", parse.CodeUnsupported},
 		"an encrypted one":   {ole + utf16("EncryptedPackage")[2:], "a.docx", parse.CodeEncrypted},
-		"OpenDocument":       {string(zipped(t, map[string]string{"content.xml": ""})), "a.odt", parse.CodeUnsupported},
 		"an archive":         {string(zipped(t, map[string]string{"readme.md": "# x"})), "a.md", parse.CodeUnsupported},
 		"a broken archive":   {"PK\x03\x04 and nothing else", "a.docx", parse.CodeInvalid},
 		"an archive of none": {"PK\x05\x06" + strings.Repeat("\x00", 18), "a.docx", parse.CodeUnsupported},

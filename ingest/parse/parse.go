@@ -122,6 +122,10 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readEML(ctx, data, opt)
 	case MSG:
 		text, err = readMSG(ctx, data, opt)
+	case ODF:
+		text, err = readODF(data, opt.Limits)
+	case EPUB:
+		text, err = readEPUB(data, opt.Limits)
 	case RTF:
 		text, err = readRTF(data, opt.Limits)
 	case XLSX:

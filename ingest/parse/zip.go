@@ -111,7 +111,7 @@ func detectZip(data []byte) (Format, error) {
 	for _, kind := range []struct {
 		part   string
 		format Format
-	}{{"word/document.xml", DOCX}, {"xl/workbook.xml", XLSX}, {"ppt/presentation.xml", PPTX}} {
+	}{{"word/document.xml", DOCX}, {"xl/workbook.xml", XLSX}, {"ppt/presentation.xml", PPTX}, {"content.xml", ODF}, {"META-INF/container.xml", EPUB}} {
 		if a.has(kind.part) {
 			return kind.format, nil
 		}
@@ -126,15 +126,8 @@ func detectZip(data []byte) (Format, error) {
 	case "ppt":
 		return PPTX, nil
 	}
-	for name := range a.files {
-		switch {
-		case name == "content.xml", name == "META-INF/manifest.xml":
-			return "", unsupported("an OpenDocument file")
-		case strings.HasSuffix(name, ".opf"), name == "META-INF/container.xml":
-			return "", unsupported("an e-book")
-		case name == "_rels/.rels":
-			return "", unsupported("an Office document of an unknown kind")
-		}
+	if a.has("_rels/.rels") {
+		return "", unsupported("an Office document of an unknown kind")
 	}
 	return "", fail(CodeUnsupported, "the file is an archive, which is not opened; upload the documents in it (%s)", Supported)
 }
