@@ -29,10 +29,13 @@ const (
 	RTF      Format = "rtf"
 	ODF      Format = "odf" // text, spreadsheet, presentation
 	EPUB     Format = "epub"
+	JSON     Format = "json"
+	AsciiDoc Format = "asciidoc"
+	RST      Format = "rst"
 )
 
 // Supported names the formats in messages.
-const Supported = "Markdown, plain text, HTML, PDF with a text layer, DOCX, PPTX, XLSX, OpenDocument, CSV, RTF, EPUB, or an e-mail (EML, MSG)"
+const Supported = "Markdown, AsciiDoc, reStructuredText, JSON, plain text, HTML, PDF with a text layer, DOCX, PPTX, XLSX, OpenDocument, CSV, RTF, EPUB, or an e-mail (EML, MSG)"
 
 // headSize is how much of a file tells what it is.
 const headSize = 64 << 10
@@ -41,13 +44,20 @@ var byExtension = map[string]Format{
 	".md": Markdown, ".markdown": Markdown, ".mdown": Markdown, ".mkd": Markdown, ".mdx": Markdown, ".qmd": Markdown, ".rmd": Markdown,
 	".txt": Plain, ".text": Plain, ".log": Plain,
 	".html": HTML, ".htm": HTML, ".xhtml": HTML,
+	".adoc": AsciiDoc, ".asciidoc": AsciiDoc, ".asc": AsciiDoc, ".rst": RST, ".rest": RST,
 	".csv": CSV, ".tsv": CSV, ".tab": CSV,
 }
 
 var byMediaType = map[string]Format{
 	"text/markdown": Markdown, "text/x-markdown": Markdown, "text/html": HTML, "application/xhtml+xml": HTML,
+	"text/asciidoc": AsciiDoc, "text/x-rst": RST, "text/prs.fallenstein.rst": RST,
 	"text/csv": CSV, "application/csv": CSV, "text/tab-separated-values": CSV,
 }
+
+var (
+	jsonByName = map[string]bool{".json": true, ".jsonl": true, ".ndjson": true, ".geojson": true}
+	jsonTypes  = map[string]bool{"application/json": true, "application/jsonl": true, "application/x-ndjson": true, "application/x-jsonlines": true}
+)
 
 // Text formats that need a reader of their own: as plain text they would be noise.
 var notPlain = map[string]string{
@@ -73,7 +83,7 @@ func Detect(data []byte, name, mediaType string) (Format, error) {
 	if !isText(head) {
 		return "", unsupported(describe(head))
 	}
-	return detectText(head, name, mediaType)
+	return detectText(data, head, name, mediaType)
 }
 
 func unsupported(what string) *Error {
@@ -131,7 +141,7 @@ var (
 	atx      = regexp.MustCompile(`(?m)^#{1,6} +\S`)
 )
 
-func detectText(head []byte, name, mediaType string) (Format, error) {
+func detectText(data, head []byte, name, mediaType string) (Format, error) {
 	text := decode(head, mediaType)
 	declared, _, err := mime.ParseMediaType(mediaType)
 	if err != nil {
@@ -145,6 +155,8 @@ func detectText(head []byte, name, mediaType string) (Format, error) {
 		return "", unsupported("a PostScript document")
 	case notPlain[ext] != "":
 		return "", unsupported(notPlain[ext])
+	case ext != ".md" && isJSON(data, mediaType, jsonByName[ext] || jsonTypes[declared]):
+		return JSON, nil
 	case isMail(text, ext == ".eml" || declared == "message/rfc822"):
 		return EML, nil
 	case fullPage.MatchString(text):

@@ -48,6 +48,12 @@ func TestDetect(t *testing.T) {
 		"RTF named as text":                 {`{\rtf1\ansi hello}`, "a.txt", "", parse.RTF},
 		"OpenDocument":                      {string(zipped(t, map[string]string{"content.xml": ""})), "a", "", parse.ODF},
 		"an e-book":                         {string(zipped(t, map[string]string{"META-INF/container.xml": ""})), "a", "", parse.EPUB},
+		"JSON by name":                      {`{"a": 1, // no`, "a.json", "", parse.JSON},
+		"JSON by content":                   {`[{"a": 1}]`, "a.txt", "", parse.JSON},
+		"JSON Lines by content":             {"{\"a\": 1}\n{\"a\": 2}\n", "", "", parse.JSON},
+		"text that begins with a bracket":   {"[1] a note\n", "a.txt", "", parse.Plain},
+		"AsciiDoc":                          {"= T\n", "a.adoc", "", parse.AsciiDoc},
+		"reStructuredText":                  {"T\n=\n", "a.rst", "", parse.RST},
 		"DOCX without a name":               {string(word), "", "", parse.DOCX},
 		"source code with a comment on top": {"# shebang or so\nimport os\n", "a.py", "", parse.Plain},
 	} {

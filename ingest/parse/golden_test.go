@@ -35,7 +35,7 @@ func golden(t *testing.T, name string, text parse.Text) {
 
 func TestGoldenSources(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"page.md", "page.html"} {
+	for _, name := range []string{"page.md", "page.html", "page.adoc", "page.rst", "page.json"} {
 		raw, err := os.ReadFile("testdata/" + name)
 		require.NoError(t, err)
 		golden(t, name, read(t, name, "", raw))

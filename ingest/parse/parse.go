@@ -126,6 +126,12 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readODF(data, opt.Limits)
 	case EPUB:
 		text, err = readEPUB(data, opt.Limits)
+	case JSON:
+		text, err = readJSON(data, mediaType, opt.Limits)
+	case AsciiDoc:
+		text, err = readAsciiDoc(data, mediaType, opt.Limits)
+	case RST:
+		text, err = readRST(data, mediaType, opt.Limits)
 	case RTF:
 		text, err = readRTF(data, opt.Limits)
 	case XLSX:
