@@ -138,4 +138,18 @@ func shorten(s string, n int) string {
 	return s
 }
 
-func scopeOf(st rag.Store) rag.Scope { return rag.Scope{Tenant: st.Tenant, Store: st.ID} }
+// scopeOf is what the caller may read of a store.
+func scopeOf(p rag.Principal, st rag.Store) rag.Scope {
+	scope := everywhere(p)
+	scope.Tenant, scope.Store = st.Tenant, st.ID
+	return scope
+}
+
+// everywhere is what the caller may read of any store.
+func everywhere(p rag.Principal) rag.Scope {
+	scope := rag.Scope{Tenant: p.Tenant}
+	if p.Groups != nil {
+		scope.Only = &rag.Only{Groups: p.Groups}
+	}
+	return scope
+}

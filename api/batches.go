@@ -17,7 +17,7 @@ func (s *Server) createBatch(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ids, bad := openai.ToBatch(fields)
+	files, bad := openai.ToBatch(fields)
 	if bad != nil {
 		return refuse(bad)
 	}
@@ -25,17 +25,19 @@ func (s *Server) createBatch(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		if _, err := s.file(ctx, p, verbWrite, id); err != nil {
+	ids := make([]string, len(files))
+	for i, f := range files {
+		if _, err := s.file(ctx, p, verbWrite, f.FileID); err != nil {
+			return err
+		}
+		ids[i] = f.FileID
+	}
+	for _, f := range files {
+		if _, err := s.Uploader.Attach(ctx, scopeOf(p, st), f.FileID, toLabels(f.Labels)); err != nil {
 			return err
 		}
 	}
-	for _, id := range ids {
-		if _, err := s.Uploader.Attach(ctx, scopeOf(st), id); err != nil {
-			return err
-		}
-	}
-	b, err := s.Batches.CreateBatch(ctx, scopeOf(st), ids)
+	b, err := s.Batches.CreateBatch(ctx, scopeOf(p, st), ids)
 	if err != nil {
 		return err
 	}
@@ -52,7 +54,7 @@ func (s *Server) getBatch(c *gin.Context) error {
 }
 
 func (s *Server) sendBatch(c *gin.Context, st rag.Store) error {
-	b, err := s.Batches.Batch(c.Request.Context(), scopeOf(st), c.Param("batch_id"))
+	b, err := s.Batches.Batch(c.Request.Context(), scopeOf(caller(c), st), c.Param("batch_id"))
 	if err != nil {
 		return noBatch(err, c.Param("batch_id"))
 	}
@@ -66,7 +68,7 @@ func (s *Server) listBatchFiles(c *gin.Context) error {
 		return err
 	}
 	return s.sendFiles(c, func(page rag.Page) ([]rag.Document, bool, error) {
-		docs, more, err := s.Batches.BatchFiles(c.Request.Context(), scopeOf(st), c.Param("batch_id"), page)
+		docs, more, err := s.Batches.BatchFiles(c.Request.Context(), scopeOf(caller(c), st), c.Param("batch_id"), page)
 		return docs, more, noBatch(err, c.Param("batch_id"))
 	})
 }
@@ -76,7 +78,7 @@ func (s *Server) cancelBatch(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Uploader.CancelBatch(c.Request.Context(), scopeOf(st), c.Param("batch_id")); err != nil {
+	if err := s.Uploader.CancelBatch(c.Request.Context(), scopeOf(caller(c), st), c.Param("batch_id")); err != nil {
 		return noBatch(err, c.Param("batch_id"))
 	}
 	return s.sendBatch(c, st)

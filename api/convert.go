@@ -12,9 +12,35 @@ func toQuestion(id string, scope rag.Scope, q openai.Question) rag.Question {
 	for i, m := range q.Messages {
 		messages[i] = rag.Message{Role: m.Role, Content: m.Content}
 	}
-	return rag.Question{ID: id, Scope: scope, Messages: messages, Sampling: rag.Sampling{
+	return rag.Question{ID: id, Scope: narrow(scope, q.Extension.Filter), Messages: messages, Sampling: rag.Sampling{
 		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Stop: q.Stop},
 		Abstain: rag.Abstain(q.Extension.Abstain), Budget: q.Extension.ContextBudget}
+}
+
+// narrow is the scope with those of its documents that fit the filter; nil changes nothing.
+func narrow(scope rag.Scope, f *openai.Filter) rag.Scope {
+	if f == nil {
+		return scope
+	}
+	filter, only := toFilter(*f), rag.Only{}
+	if scope.Only != nil {
+		only = *scope.Only
+	}
+	only.Filter = &filter
+	scope.Only = &only
+	return scope
+}
+
+func toLabels(l openai.Labels) rag.Labels {
+	return rag.Labels{Attributes: l.Attributes, Allow: l.Allow}
+}
+
+func toFilter(f openai.Filter) rag.Filter {
+	out := rag.Filter{Op: rag.Op(f.Type), Key: f.Key, Values: f.Values}
+	for _, g := range f.Filters {
+		out.Filters = append(out.Filters, toFilter(g))
+	}
+	return out
 }
 
 func fromAnswer(a rag.Answer, base string) openai.Answer {
@@ -47,7 +73,7 @@ func fromSources(sources []rag.Source) []openai.Source {
 	for i, s := range sources {
 		p := s.Passage
 		out[i] = openai.Source{Index: s.Index, DocumentID: p.DocumentID, Filename: p.Filename, ChunkID: p.ChunkID,
-			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Text: p.Text, Score: s.Score}
+			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Text: p.Text, Score: s.Score, Attributes: p.Attributes}
 	}
 	return out
 }
@@ -61,7 +87,7 @@ func fromRanked(ranked []rag.Ranked) []openai.Ranked {
 		out[i] = openai.Ranked{DocumentID: p.DocumentID, Filename: p.Filename, ChunkID: p.ChunkID,
 			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Text: p.Text,
 			Score: r.Score, DenseRank: openai.Page(r.DenseRank), Dense: r.Dense, TextRank: openai.Page(r.TextRank), TextScore: r.Text,
-			Dropped: openai.OrNull(r.Dropped)}
+			Dropped: openai.OrNull(r.Dropped), Attributes: p.Attributes}
 		if r.Dropped == "" {
 			rank++
 			out[i].Rank = new(rank)
@@ -86,10 +112,14 @@ func fromBatch(b rag.Batch) openai.Batch {
 	return openai.NewBatch(openai.Batch{ID: b.ID, CreatedAt: unix(b.CreatedAt), VectorStoreID: b.StoreID, FileCounts: counts}, b.Cancelled)
 }
 
-func fromDocument(d rag.Document) openai.Document {
+// fromDocument shows the groups that may read a document to keys without groups only.
+func fromDocument(p rag.Principal, d rag.Document) openai.Document {
 	doc := openai.Document{ID: d.ID, Store: d.StoreID, Filename: d.Path, Status: string(d.State), Error: openai.NewFileError(string(d.ErrorCode), d.Error),
 		Bytes: d.Bytes, MediaType: d.MediaType, SHA256: d.SHA256, Version: d.Version, LiveVersion: openai.Page(d.LiveVersion),
-		Chunks: d.Chunks, ChunksDone: d.ChunksDone, CreatedAt: unix(d.CreatedAt), UpdatedAt: unix(d.UpdatedAt)}
+		Chunks: d.Chunks, ChunksDone: d.ChunksDone, Attributes: d.Attributes, CreatedAt: unix(d.CreatedAt), UpdatedAt: unix(d.UpdatedAt)}
+	if p.Groups == nil {
+		doc.Allow = list(d.Allow)
+	}
 	return openai.NewDocument(doc)
 }
 

@@ -32,13 +32,13 @@ func (s *Server) listDocuments(c *gin.Context) error {
 	if page.State != "" && !known(page.State) {
 		return badParam("status", "status must be queued, parsing, embedding, ready or failed.")
 	}
-	docs, more, err := s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
+	docs, more, err := s.Documents.Documents(c.Request.Context(), scopeOf(caller(c), st), page)
 	if err != nil {
 		return err
 	}
 	data := make([]openai.Document, len(docs))
 	for i, d := range docs {
-		data[i] = fromDocument(d)
+		data[i] = fromDocument(caller(c), d)
 	}
 	s.reply(c, http.StatusOK, openai.NewList(data, more, func(d openai.Document) string { return d.ID }))
 	return nil
@@ -57,11 +57,11 @@ func (s *Server) getDocument(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	doc, err := s.Documents.Document(c.Request.Context(), scopeOf(st), c.Param("id"))
+	doc, err := s.Documents.Document(c.Request.Context(), scopeOf(caller(c), st), c.Param("id"))
 	if err != nil {
 		return noDocument(err, c.Param("id"))
 	}
-	s.reply(c, http.StatusOK, fromDocument(doc))
+	s.reply(c, http.StatusOK, fromDocument(caller(c), doc))
 	return nil
 }
 
@@ -71,7 +71,7 @@ func (s *Server) documentPassages(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	doc, passages, err := s.Documents.DocumentPassages(c.Request.Context(), scopeOf(st), c.Param("id"))
+	doc, passages, err := s.Documents.DocumentPassages(c.Request.Context(), scopeOf(caller(c), st), c.Param("id"))
 	if err != nil {
 		return noDocument(err, c.Param("id"))
 	}
@@ -89,7 +89,7 @@ func (s *Server) deleteDocument(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := s.Uploader.Remove(c.Request.Context(), scopeOf(st), c.Param("id"))
+	receipt, err := s.Uploader.Remove(c.Request.Context(), scopeOf(caller(c), st), c.Param("id"))
 	if err != nil {
 		return noDocument(err, c.Param("id"))
 	}

@@ -113,8 +113,9 @@ func (l *library) UpdateStore(ctx context.Context, tenant, id string, name *stri
 	return l.Store(ctx, tenant, id)
 }
 
-func (l *library) Upload(_ context.Context, scope rag.Scope, name, mediaType string, body io.Reader) (rag.Document, error) {
-	data, err := io.ReadAll(body)
+func (l *library) Upload(_ context.Context, scope rag.Scope, u rag.Upload) (rag.Document, error) {
+	name := u.Path
+	data, err := io.ReadAll(u.Body)
 	if err != nil {
 		return rag.Document{}, fmt.Errorf("store upload: %w", err)
 	}
@@ -129,13 +130,53 @@ func (l *library) Upload(_ context.Context, scope rag.Scope, name, mediaType str
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, d := range l.docs {
+	for i, d := range l.docs {
 		if d.StoreID == scope.Store && d.Path == name {
-			return d, nil
+			return l.label(i, u.Labels), nil
 		}
 	}
 	f := l.keep(scope.Tenant, name, "assistants", data)
-	return l.attach(scope, f, mediaType), nil
+	l.attach(scope, f, u.MediaType)
+	return l.label(len(l.docs)-1, u.Labels), nil
+}
+
+func (l *library) label(i int, labels rag.Labels) rag.Document {
+	if labels.Attributes != nil {
+		l.docs[i].Attributes = labels.Attributes
+	}
+	if labels.Allow != nil {
+		l.docs[i].Allow = labels.Allow
+	}
+	return l.docs[i]
+}
+
+func (l *library) Relabel(_ context.Context, scope rag.Scope, id string, labels rag.Labels) (rag.Document, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, d := range l.docs {
+		if d.StoreID == scope.Store && d.ID == id && readable(scope, d) {
+			return l.label(i, labels), nil
+		}
+	}
+	return rag.Document{}, missing("document")
+}
+
+// readable is what the library decides in its queries.
+func readable(scope rag.Scope, d rag.Document) bool {
+	return scope.Only == nil || scope.Only.Match(func(string) (any, bool) { return nil, false }, d.Allow)
+}
+
+func (l *library) Readable(_ context.Context, scope rag.Scope) (map[rag.State]int, int64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	counts, size := map[rag.State]int{}, int64(0)
+	for _, d := range l.docs {
+		if d.Tenant == scope.Tenant && d.StoreID == scope.Store && readable(scope, d) {
+			counts[d.State]++
+			size += d.Bytes
+		}
+	}
+	return counts, size, nil
 }
 
 func (l *library) keep(tenant, name, purpose string, data []byte) rag.File {
@@ -164,14 +205,15 @@ func (l *library) AddFile(_ context.Context, tenant, filename, purpose string, b
 	return l.keep(tenant, filename, purpose, data), nil
 }
 
-func (l *library) Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error) {
+func (l *library) Attach(ctx context.Context, scope rag.Scope, fileID string, labels rag.Labels) (rag.Document, error) {
 	f, err := l.File(ctx, scope.Tenant, fileID)
 	if err != nil {
 		return rag.Document{}, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.attach(scope, f, "text/plain"), nil
+	l.attach(scope, f, "text/plain")
+	return l.label(len(l.docs)-1, labels), nil
 }
 
 func (l *library) Wait(ctx context.Context, scope rag.Scope, ids []string, _ time.Duration) ([]rag.Document, error) {
@@ -260,11 +302,11 @@ func (l *library) File(_ context.Context, tenant, id string) (rag.File, error) {
 	return rag.File{}, missing("file")
 }
 
-func (l *library) Text(_ context.Context, tenant, id string) (string, error) {
+func (l *library) Text(_ context.Context, scope rag.Scope, id string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, d := range l.docs {
-		if d.ID == id && d.Tenant == tenant && d.State == rag.StateReady {
+		if d.ID == id && d.Tenant == scope.Tenant && d.State == rag.StateReady && readable(scope, d) {
 			return string(l.bytes[d.SHA256]), nil
 		}
 	}
@@ -282,12 +324,12 @@ func (l *library) DocumentPassages(ctx context.Context, scope rag.Scope, id stri
 	return doc, []rag.Passage{{ChunkID: "chunk-" + id, DocumentID: id, Filename: doc.Path, End: len([]rune(text)), Heading: []string{"Leave"}, Header: doc.Path + " › Leave", Text: text}}, nil
 }
 
-func (l *library) Holders(_ context.Context, tenant, id string) ([]string, error) {
+func (l *library) Holders(_ context.Context, scope rag.Scope, id string) ([]string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []string
 	for _, d := range l.docs {
-		if d.ID == id && d.Tenant == tenant {
+		if d.ID == id && d.Tenant == scope.Tenant && readable(scope, d) {
 			out = append(out, d.StoreID)
 		}
 	}

@@ -21,7 +21,8 @@ func noFile(id string) error {
 }
 
 // file finds a file that the caller may see: any of the tenant's, or for a key
-// that is limited to stores one that is in at least one of them.
+// that is limited to stores or groups one that is a document, which the groups
+// may read, in at least one of the stores.
 func (s *Server) file(ctx context.Context, p rag.Principal, v verb, id string) (rag.File, error) {
 	f, err := s.Documents.File(ctx, p.Tenant, id)
 	if rag.CodeOf(err) == rag.CodeNotFound {
@@ -40,10 +41,10 @@ func (s *Server) file(ctx context.Context, p rag.Principal, v verb, id string) (
 // holders tells whether a file is in a store that the key reaches, and whether
 // in no other. A key of the whole tenant reaches all, also a file in no store.
 func (s *Server) holders(ctx context.Context, p rag.Principal, v verb, id string) (some, all bool, err error) {
-	if len(p.Stores) == 0 {
+	if len(p.Stores) == 0 && p.Groups == nil {
 		return true, true, nil
 	}
-	storeIDs, err := s.Documents.Holders(ctx, p.Tenant, id)
+	storeIDs, err := s.Documents.Holders(ctx, everywhere(p), id)
 	if err != nil {
 		return false, false, err
 	}
@@ -128,6 +129,13 @@ func (s *Server) listFiles(c *gin.Context) error {
 		return err
 	}
 	ctx, p, purpose := c.Request.Context(), caller(c), c.Query("purpose")
+	if page.After != "" {
+		if _, err := s.file(ctx, p, verbAsk, page.After); rag.CodeOf(err) == rag.CodeNotFound {
+			return badParam("after", "The list has no such object. Start again from its first page.")
+		} else if err != nil {
+			return err
+		}
+	}
 	files, more, err := collect(page, func(f rag.File) string { return f.ID },
 		func(page rag.Page) ([]rag.File, bool, error) { return s.Documents.Files(ctx, p.Tenant, page) },
 		func(f rag.File) (bool, error) {
@@ -213,7 +221,7 @@ func (s *Server) fileText(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := s.Documents.Text(ctx, p.Tenant, f.ID)
+	text, err := s.Documents.Text(ctx, everywhere(p), f.ID)
 	if rag.CodeOf(err) == rag.CodeNotFound {
 		return rag.Fail(rag.CodeNotFound, "This file has no text yet: it is in no store, or no version of it is ready. Upload it with POST /v1/documents and wait until it is ready.")
 	}

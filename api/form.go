@@ -17,8 +17,11 @@ import (
 	"groundwork/rag"
 )
 
-// maxField bounds a form field that is no file, in bytes.
-const maxField = 4 << 10
+// Bounds of form fields that are no files, in bytes.
+const (
+	maxField  = 4 << 10
+	maxLabels = 64 << 10 // of attributes and allow
+)
 
 // form walks through a multipart request, part by part, without holding any file in memory.
 type form struct {
@@ -45,7 +48,7 @@ type file struct {
 }
 
 func (s *Server) openForm(c *gin.Context, maxFiles int) (*form, error) {
-	total := int64(s.opts.MaxFiles)*(s.opts.MaxFile+maxField) + 1<<20 // of any form: what is too much is skipped, then refused by name
+	total := int64(s.opts.MaxFiles)*(s.opts.MaxFile+maxField) + 2*maxLabels + 1<<20 // of any form: what is too much is skipped, then refused by name
 	if c.Request.ContentLength > total {
 		return nil, &http.MaxBytesError{Limit: total}
 	}
@@ -75,12 +78,16 @@ func (f *form) next() (*part, error) {
 	out := &part{field: p.FormName()}
 	filename, isFile := params["filename"]
 	if !isFile && p.FormName() != "file" {
-		value, err := io.ReadAll(io.LimitReader(p, maxField+1))
+		most := int64(maxField)
+		if out.field == "attributes" || out.field == "allow" {
+			most = maxLabels
+		}
+		value, err := io.ReadAll(io.LimitReader(p, most+1))
 		if err != nil {
 			return nil, badForm(err)
 		}
-		if len(value) > maxField || !utf8.Valid(value) {
-			return nil, badParam(out.field, fmt.Sprintf("The form field %s must be text of at most %s.", clip(out.field), size(maxField)))
+		if int64(len(value)) > most || !utf8.Valid(value) {
+			return nil, badParam(out.field, fmt.Sprintf("The form field %s must be text of at most %s.", clip(out.field), size(most)))
 		}
 		out.value = string(value)
 		return out, nil

@@ -32,13 +32,15 @@ type Models interface {
 
 // Uploader takes files in (ingest.Service).
 type Uploader interface {
-	// Upload stores bytes and enqueues: durable when it returns. Path is the
+	// Upload stores bytes and enqueues: durable when it returns. The path is the
 	// document's identity in the store; it is cleaned, and refused when it leaves the store.
-	Upload(ctx context.Context, scope rag.Scope, path, mediaType string, body io.Reader) (rag.Document, error)
+	Upload(ctx context.Context, scope rag.Scope, u rag.Upload) (rag.Document, error)
 	// AddFile stores bytes as a file that belongs to no store yet.
 	AddFile(ctx context.Context, tenant, filename, purpose string, body io.Reader) (rag.File, error)
 	// Attach enqueues an existing file for a store.
-	Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error)
+	Attach(ctx context.Context, scope rag.Scope, fileID string, labels rag.Labels) (rag.Document, error)
+	// Relabel changes what is said of a document, and searches follow; nil fields stay as they are.
+	Relabel(ctx context.Context, scope rag.Scope, documentID string, labels rag.Labels) (rag.Document, error)
 	// Wait blocks until every document is ready or failed, or timeout; it returns the newest state of each.
 	Wait(ctx context.Context, scope rag.Scope, ids []string, timeout time.Duration) ([]rag.Document, error)
 	// Remover deletes.
@@ -57,7 +59,8 @@ type Remover interface {
 }
 
 // Batches keeps which files were attached together (store/sql). A batch that is
-// not in the scope gives rag.CodeNotFound.
+// not in the scope gives rag.CodeNotFound, and so does one without a document
+// that the scope's groups may read.
 type Batches interface {
 	// CreateBatch records files that are attached already.
 	CreateBatch(ctx context.Context, scope rag.Scope, fileIDs []string) (rag.Batch, error)
@@ -73,13 +76,13 @@ type Documents interface {
 	Document(ctx context.Context, scope rag.Scope, id string) (rag.Document, error)
 	Files(ctx context.Context, tenant string, page rag.Page) (files []rag.File, more bool, err error)
 	File(ctx context.Context, tenant, id string) (rag.File, error)
-	// Text is the extracted text of the live version, as it was chunked.
-	Text(ctx context.Context, tenant, fileID string) (string, error)
+	// Text is the extracted text of the live version, as it was chunked, in any store where the scope's groups may read it.
+	Text(ctx context.Context, scope rag.Scope, fileID string) (string, error)
 	// DocumentPassages are the chunks of a document's live version, in order; none while it has no live version.
 	DocumentPassages(ctx context.Context, scope rag.Scope, id string) (rag.Document, []rag.Passage, error)
-	// Holders are the stores that a file is a document of. A key limited to some stores reads a file
+	// Holders are the stores that a file is a document of, one that the scope's groups may read. A key limited to some stores reads a file
 	// that lives in any of them; a file in none belongs to the keys of the whole tenant.
-	Holders(ctx context.Context, tenant, fileID string) (storeIDs []string, err error)
+	Holders(ctx context.Context, scope rag.Scope, fileID string) (storeIDs []string, err error)
 }
 
 // Contents opens original bytes (store/blob).
@@ -94,6 +97,8 @@ type Stores interface {
 	Stores(ctx context.Context, tenant string, page rag.Page) (stores []rag.Store, more bool, err error)
 	// Store finds by vs_… id or by name.
 	Store(ctx context.Context, tenant, idOrName string) (rag.Store, error)
+	// Readable counts the documents that the scope's groups may read, by state, and their bytes.
+	Readable(ctx context.Context, scope rag.Scope) (counts map[rag.State]int, bytes int64, err error)
 	// UpdateStore renames and replaces metadata; nil leaves as it is.
 	UpdateStore(ctx context.Context, tenant, id string, name *string, metadata map[string]string) (rag.Store, error)
 }

@@ -55,6 +55,7 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.POST("/vector_stores/:id/files", s.to(verbWrite, s.attachFile))
 	v1.GET("/vector_stores/:id/files", s.to(verbAsk, s.listStoreFiles))
 	v1.GET("/vector_stores/:id/files/:file_id", s.to(verbAsk, s.getStoreFile))
+	v1.POST("/vector_stores/:id/files/:file_id", s.to(verbWrite, s.relabelFile))
 	v1.DELETE("/vector_stores/:id/files/:file_id", s.to(verbWrite, s.detachFile))
 	v1.POST("/vector_stores/:id/file_batches", s.to(verbWrite, s.createBatch))
 	v1.GET("/vector_stores/:id/file_batches/:batch_id", s.to(verbAsk, s.getBatch))

@@ -26,7 +26,7 @@ func (s *Server) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ranked, err := s.find(c, scopeOf(st), q)
+	ranked, err := s.find(c, narrow(scopeOf(caller(c), st), q.Filter), q)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (s *Server) searchStore(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ranked, err := s.find(c, scopeOf(st), q)
+	ranked, err := s.find(c, narrow(scopeOf(caller(c), st), q.Filter), q)
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func setup(t *testing.T, change ...func(*api.Deps, *api.Options)) *bundle {
 func (b *bundle) ready(t *testing.T, store, path, text string) rag.Document {
 	t.Helper()
 	scope := rag.Scope{Tenant: "default", Store: store}
-	doc, err := b.library.Upload(t.Context(), scope, path, "text/plain", strings.NewReader(text))
+	doc, err := b.library.Upload(t.Context(), scope, rag.Upload{Path: path, MediaType: "text/plain", Body: strings.NewReader(text)})
 	require.NoError(t, err)
 	_, err = b.library.Wait(t.Context(), scope, []string{doc.ID}, 0)
 	require.NoError(t, err)

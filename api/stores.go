@@ -60,7 +60,7 @@ func (s *Server) makeStore(ctx context.Context, p rag.Principal, name string, r 
 		return st, err
 	}
 	for _, id := range r.FileIDs {
-		if _, err := s.Uploader.Attach(ctx, scopeOf(st), id); err != nil {
+		if _, err := s.Uploader.Attach(ctx, scopeOf(p, st), id, rag.Labels{}); err != nil {
 			return st, err
 		}
 	}
@@ -97,7 +97,9 @@ func (s *Server) listStores(c *gin.Context) error {
 	}
 	data := make([]openai.VectorStore, len(stores))
 	for i, st := range stores {
-		data[i] = fromStore(st)
+		if data[i], err = s.shownStore(ctx, p, st); err != nil {
+			return err
+		}
 	}
 	s.reply(c, http.StatusOK, openai.NewList(data, more, func(v openai.VectorStore) string { return v.ID }))
 	return nil
@@ -108,8 +110,21 @@ func (s *Server) getStore(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	s.reply(c, http.StatusOK, fromStore(st))
+	shown, err := s.shownStore(c.Request.Context(), caller(c), st)
+	if err != nil {
+		return err
+	}
+	s.reply(c, http.StatusOK, shown)
 	return nil
+}
+
+// shownStore counts what the caller may read.
+func (s *Server) shownStore(ctx context.Context, p rag.Principal, st rag.Store) (openai.VectorStore, error) {
+	var err error
+	if p.Groups != nil {
+		st.Counts, st.Bytes, err = s.Stores.Readable(ctx, scopeOf(p, st))
+	}
+	return fromStore(st), err
 }
 
 func (s *Server) updateStore(c *gin.Context) error {
@@ -147,7 +162,7 @@ func (s *Server) deleteStore(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Uploader.RemoveStore(ctx, scopeOf(st)); err != nil {
+	if err := s.Uploader.RemoveStore(ctx, scopeOf(caller(c), st)); err != nil {
 		return err
 	}
 	s.reply(c, http.StatusOK, deleted(st.ID, "vector_store.deleted", nil))
@@ -160,7 +175,7 @@ func (s *Server) attachFile(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	id, bad := openai.ToAttach(fields)
+	in, bad := openai.ToAttach(fields)
 	if bad != nil {
 		return refuse(bad)
 	}
@@ -168,14 +183,38 @@ func (s *Server) attachFile(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.file(ctx, p, verbWrite, id); err != nil {
+	if _, err := s.file(ctx, p, verbWrite, in.FileID); err != nil {
 		return err
 	}
-	doc, err := s.Uploader.Attach(ctx, scopeOf(st), id)
+	doc, err := s.Uploader.Attach(ctx, scopeOf(p, st), in.FileID, toLabels(in.Labels))
 	if err != nil {
 		return err
 	}
-	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(doc)))
+	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(p, doc)))
+	return nil
+}
+
+// relabelFile answers POST /v1/vector_stores/{id}/files/{file_id}: attributes and
+// groups are replaced, as far as they are given.
+func (s *Server) relabelFile(c *gin.Context) error {
+	ctx, p := c.Request.Context(), caller(c)
+	fields, _, err := s.body(c)
+	if err != nil {
+		return err
+	}
+	labels, bad := openai.ToLabels(fields)
+	if bad != nil {
+		return refuse(bad)
+	}
+	st, err := s.store(ctx, p, verbWrite, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	doc, err := s.Uploader.Relabel(ctx, scopeOf(p, st), c.Param("file_id"), toLabels(labels))
+	if err != nil {
+		return noDocument(err, c.Param("file_id"))
+	}
+	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(p, doc)))
 	return nil
 }
 
@@ -185,7 +224,7 @@ func (s *Server) listStoreFiles(c *gin.Context) error {
 		return err
 	}
 	return s.sendFiles(c, func(page rag.Page) ([]rag.Document, bool, error) {
-		return s.Documents.Documents(c.Request.Context(), scopeOf(st), page)
+		return s.Documents.Documents(c.Request.Context(), scopeOf(caller(c), st), page)
 	})
 }
 
@@ -205,7 +244,7 @@ func (s *Server) sendFiles(c *gin.Context, fetch func(rag.Page) ([]rag.Document,
 	}
 	data := make([]openai.StoreFile, len(docs))
 	for i, d := range docs {
-		data[i] = openai.FromDocument(fromDocument(d))
+		data[i] = openai.FromDocument(fromDocument(caller(c), d))
 	}
 	s.reply(c, http.StatusOK, openai.NewList(data, more, func(f openai.StoreFile) string { return f.ID }))
 	return nil
@@ -228,11 +267,11 @@ func (s *Server) getStoreFile(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	doc, err := s.Documents.Document(ctx, scopeOf(st), c.Param("file_id"))
+	doc, err := s.Documents.Document(ctx, scopeOf(caller(c), st), c.Param("file_id"))
 	if err != nil {
 		return noDocument(err, c.Param("file_id"))
 	}
-	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(doc)))
+	s.reply(c, http.StatusOK, openai.FromDocument(fromDocument(caller(c), doc)))
 	return nil
 }
 
@@ -242,7 +281,7 @@ func (s *Server) detachFile(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := s.Uploader.Remove(ctx, scopeOf(st), c.Param("file_id"))
+	receipt, err := s.Uploader.Remove(ctx, scopeOf(caller(c), st), c.Param("file_id"))
 	if err != nil {
 		return noDocument(err, c.Param("file_id"))
 	}

@@ -75,9 +75,10 @@ func (s *Server) waitOf(query url.Values) (time.Duration, error) {
 type intake struct {
 	s      *Server
 	caller rag.Principal
-	name   string   // of the store; may come after the files
-	paths  []string // not yet used, in order: each is for the next file without one
-	held   []file   // files that came before the store's name
+	name   string     // of the store; may come after the files
+	paths  []string   // not yet used, in order: each is for the next file without one
+	labels rag.Labels // of the files that follow
+	held   []file     // files that came before the store's name
 
 	store   rag.Store
 	results []openai.Upload
@@ -99,16 +100,35 @@ func (in *intake) run(ctx context.Context, form *form) error {
 			in.name = part.value
 		case "path":
 			in.paths = append(in.paths, part.value)
+		case "attributes", "allow":
+			err = in.label(part)
 		case "file", "file[]", "files", "files[]":
 			err = in.file(ctx, form, part.file)
 		default:
-			err = badParam(part.field, fmt.Sprintf("%q is not a field of this form. Send store, path and file.", clip(part.field)))
+			err = badParam(part.field, fmt.Sprintf("%q is not a field of this form. Send store, path, attributes, allow and file.", clip(part.field)))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return in.end(ctx)
+}
+
+// label reads what is said of the files; it must come before them, as they are taken in one by one.
+func (in *intake) label(p *part) error {
+	if len(in.results)+len(in.held) > 0 {
+		return badParam(p.field, fmt.Sprintf("The form field %s must come before the files. Send them again in that order.", p.field))
+	}
+	labels, bad := openai.ToLabel(p.field, p.value)
+	if bad != nil {
+		return refuse(bad)
+	}
+	if p.field == "allow" {
+		in.labels.Allow = labels.Allow
+	} else {
+		in.labels.Attributes = labels.Attributes
+	}
+	return nil
 }
 
 // file takes one file in, or keeps it on disk until the store is known.
@@ -163,7 +183,7 @@ func (in *intake) take(ctx context.Context, f file) error {
 	err := checkPath(path)
 	var doc rag.Document
 	if err == nil {
-		doc, err = in.s.Uploader.Upload(ctx, scopeOf(in.store), path, f.mediaType, f.body)
+		doc, err = in.s.Uploader.Upload(ctx, scopeOf(in.caller, in.store), rag.Upload{Path: path, MediaType: f.mediaType, Labels: in.labels, Body: f.body})
 	}
 	err = f.body.explain(err)
 	var known *rag.Error
@@ -189,7 +209,7 @@ func (in *intake) wait(ctx context.Context, timeout time.Duration) (int, error) 
 	if timeout == 0 || len(in.ids) == 0 {
 		return http.StatusAccepted, nil
 	}
-	docs, err := in.s.Uploader.Wait(ctx, scopeOf(in.store), slices.Compact(slices.Sorted(slices.Values(in.ids))), timeout)
+	docs, err := in.s.Uploader.Wait(ctx, scopeOf(in.caller, in.store), slices.Compact(slices.Sorted(slices.Values(in.ids))), timeout)
 	if err != nil {
 		return 0, err
 	}

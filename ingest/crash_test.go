@@ -121,7 +121,7 @@ func child(ctx context.Context, dir string) error {
 
 func (s *server) carryOut(ctx context.Context, scope rag.Scope, d deed) error {
 	if d.content != "" {
-		_, err := s.Upload(ctx, scope, d.path, "", strings.NewReader(d.content))
+		_, err := s.Upload(ctx, scope, rag.Upload{Path: d.path, Body: strings.NewReader(d.content)})
 		return err
 	}
 	docs, err := s.all(ctx, scope)
@@ -254,7 +254,7 @@ func requireOutcome(t *testing.T, w where) {
 		delete(want, doc.Path)
 		require.Equal(t, rag.StateReady, doc.State, "%s: %s", doc.Path, doc.Error)
 		require.Equal(t, doc.Version, doc.LiveVersion)
-		text, err := s.store.Text(t.Context(), doc.Tenant, doc.ID)
+		text, err := s.store.Text(t.Context(), rag.Scope{Tenant: doc.Tenant}, doc.ID)
 		require.NoError(t, err)
 		require.Equal(t, content, text)
 		require.Equal(t, strings.Count(content, "\n"), doc.Chunks)

@@ -30,8 +30,9 @@ type journal struct {
 }
 
 type indexed struct {
-	Live     int
-	Versions map[int]map[string]ingest.Entry // by chunk id
+	Live        int
+	Versions    map[int]map[string]ingest.Entry // by chunk id
+	Description ingest.Description
 }
 
 type change struct {
@@ -40,6 +41,7 @@ type change struct {
 	Document string
 	Version  int
 	Entries  []ingest.Entry
+	Said     *ingest.Description
 }
 
 func openJournal(path string) (*journal, error) {
@@ -108,6 +110,8 @@ func (j *journal) apply(c change) {
 		for _, e := range c.Entries {
 			d.Versions[c.Version][e.ChunkID] = e
 		}
+	case c.Op == "describe":
+		d.Description = *c.Said
 	case c.Op == "publish" && c.Version >= d.Live:
 		d.Live = c.Version
 		for v := range d.Versions {
@@ -126,7 +130,11 @@ func (j *journal) Upsert(_ context.Context, scope rag.Scope, entries []ingest.En
 	if len(entries) == 0 {
 		return nil
 	}
-	return j.do(change{"upsert", scope.Store, entries[0].DocumentID, entries[0].Version, entries})
+	return j.do(change{Op: "upsert", Store: scope.Store, Document: entries[0].DocumentID, Version: entries[0].Version, Entries: entries})
+}
+
+func (j *journal) Describe(_ context.Context, scope rag.Scope, d ingest.Description) error {
+	return j.do(change{Op: "describe", Store: scope.Store, Document: d.DocumentID, Said: &d})
 }
 
 func (j *journal) Publish(_ context.Context, scope rag.Scope, id string, version int) error {

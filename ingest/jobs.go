@@ -42,6 +42,21 @@ type SweepArgs struct {
 	RemovalID string `json:"removal"`
 }
 
+// DescribeArgs is the job that tells the index what was said of a document.
+type DescribeArgs struct {
+	Tenant     string `json:"tenant"`
+	StoreID    string `json:"store"`
+	DocumentID string `json:"document"`
+}
+
+// Kind names the job in the queue.
+func (DescribeArgs) Kind() string { return "describe" }
+
+// InsertOpts are River's.
+func (DescribeArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Priority: priorityPublish, MaxAttempts: neverDiscard}
+}
+
 // Kind names the job in the queue.
 func (ParseArgs) Kind() string { return "parse" }
 

@@ -209,7 +209,7 @@ func TestAVersionThatIsOvertakenWhileItIsPublishedIsTheLiveOneMeanwhile(t *testi
 		require.Equal(t, 1, held.Live)
 		require.Len(t, held.Versions, 1)
 		require.Len(t, held.Versions[1], 3)
-		text, err := p.other.store.Text(t.Context(), doc.Tenant, doc.ID)
+		text, err := p.other.store.Text(t.Context(), rag.Scope{Tenant: doc.Tenant}, doc.ID)
 		require.NoError(t, err)
 		require.Equal(t, numbered(3), text)
 	})
@@ -223,7 +223,7 @@ func TestTwoProcessesUploadAndDeleteTheSameContent(t *testing.T) {
 		path := string(rune('a'+i)) + ".md"
 		wg.Go(func() {
 			for range 12 {
-				doc, err := s.Upload(t.Context(), p.scope, path, "", strings.NewReader("the same"))
+				doc, err := s.Upload(t.Context(), p.scope, rag.Upload{Path: path, Body: strings.NewReader("the same")})
 				if rag.CodeOf(err) == rag.CodeBusy {
 					continue
 				}

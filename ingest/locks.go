@@ -74,5 +74,7 @@ func (l *LocalLocks) give(key string, lock *localLock) {
 func contentLock(sha256 string) string { return "content/" + sha256 } // Shared: a row is about to refer to it; Exclusive: it is deleted if none does
 func removalLock(id string) string     { return "removal/" + id }
 
+func describeLock(store, document string) string { return "describe/" + store + "/" + document }
+
 // documentLock is held Shared while a file is attached to a store, Exclusive while what is left of it there is removed.
 func documentLock(store, document string) string { return "document/" + store + "/" + document }

@@ -46,7 +46,7 @@ func TestAFileIsAttachedToStoresAndRemovedFromAll(t *testing.T) {
 	require.NotEqual(t, file.ID, second.ID, "each upload is a file of its own")
 	var docs []rag.Document
 	for _, id := range []string{scope.Store, other.ID} {
-		doc, err := s.Attach(t.Context(), rag.Scope{Tenant: scope.Tenant, Store: id}, file.ID)
+		doc, err := s.Attach(t.Context(), rag.Scope{Tenant: scope.Tenant, Store: id}, file.ID, rag.Labels{})
 		require.NoError(t, err)
 		docs = append(docs, s.settled(t, doc))
 		require.Equal(t, file.ID, doc.ID)
@@ -54,7 +54,7 @@ func TestAFileIsAttachedToStoresAndRemovedFromAll(t *testing.T) {
 	receipt, err := s.Remove(t.Context(), scope, file.ID)
 	require.NoError(t, err)
 	require.Zero(t, receipt.Blobs)
-	again, err := s.Attach(t.Context(), scope, file.ID)
+	again, err := s.Attach(t.Context(), scope, file.ID, rag.Labels{})
 	require.NoError(t, err)
 	requireIndexed(t, s, s.settled(t, again))
 	receipt, err = s.RemoveFile(t.Context(), scope.Tenant, file.ID)
@@ -63,7 +63,7 @@ func TestAFileIsAttachedToStoresAndRemovedFromAll(t *testing.T) {
 	for _, doc := range docs {
 		require.Empty(t, s.index.held(doc).Versions)
 	}
-	_, err = s.Attach(t.Context(), scope, file.ID)
+	_, err = s.Attach(t.Context(), scope, file.ID, rag.Labels{})
 	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err))
 	require.Equal(t, []string{second.SHA256}, s.blobs(t))
 }
@@ -111,7 +111,7 @@ func TestManyUploadsAndDeletionsOfTheSameContent(t *testing.T) {
 	for w := range 6 {
 		wg.Go(func() {
 			for range 12 {
-				doc, err := s.Upload(t.Context(), scope, fmt.Sprint(w), "", strings.NewReader("the same"))
+				doc, err := s.Upload(t.Context(), scope, rag.Upload{Path: fmt.Sprint(w), Body: strings.NewReader("the same")})
 				if rag.CodeOf(err) == rag.CodeBusy {
 					continue
 				}
@@ -145,7 +145,7 @@ func (f forgetful) Put(ctx context.Context, r io.Reader, limit int64) (string, i
 func TestContentThatVanishedBeforeItWasReferredToIsNotAcknowledged(t *testing.T) {
 	t.Parallel()
 	s, scope := setup(t, func(s *server) { s.Files = forgetful{s.Files} })
-	_, err := s.Upload(t.Context(), scope, "a.md", "", strings.NewReader("a"))
+	_, err := s.Upload(t.Context(), scope, rag.Upload{Path: "a.md", Body: strings.NewReader("a")})
 	require.Equal(t, rag.CodeBusy, rag.CodeOf(err))
 	docs, err := s.all(t.Context(), scope)
 	require.NoError(t, err)

@@ -45,6 +45,8 @@ type Service struct {
 	Batches   Batches // nil: CancelBatch is not called
 	Files     Files
 	Index     Index
+	Labels    Labeller
+	Describer Describer // of the index
 	Embedder  Embedder
 	Parse     Parse
 	Split     Split
@@ -72,22 +74,26 @@ func (s *Service) log() *slog.Logger {
 }
 
 // Upload stores a document under a path of a store: durable when it returns.
-// The path is cleaned; one that leads out of the store is refused.
-func (s *Service) Upload(ctx context.Context, scope rag.Scope, path, mediaType string, body io.Reader) (rag.Document, error) {
-	path, err := CleanPath(path)
+// The path is cleaned; one that leads out of the store is refused. Labels that
+// it says hold at once, also for the version before.
+func (s *Service) Upload(ctx context.Context, scope rag.Scope, u rag.Upload) (rag.Document, error) {
+	path, err := CleanPath(u.Path)
 	if err != nil {
 		return rag.Document{}, err
 	}
-	sum, size, err := s.put(ctx, scope.Tenant, body)
+	sum, size, err := s.put(ctx, scope.Tenant, u.Body)
 	if err != nil {
 		return rag.Document{}, err
 	}
 	var doc rag.Document
 	err = s.refer(ctx, sum, func(ctx context.Context) error {
 		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: path,
-			SHA256: sum, Bytes: size, MediaType: mediaType})
+			SHA256: sum, Bytes: size, MediaType: u.MediaType, Labels: u.Labels})
 		return err
 	})
+	if err == nil {
+		s.relabelled(ctx, doc, u.Labels)
+	}
 	return doc, err
 }
 
@@ -110,15 +116,18 @@ func (s *Service) AddFile(ctx context.Context, tenant, filename, purpose string,
 }
 
 // Attach enqueues an existing file for a store.
-func (s *Service) Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error) {
+func (s *Service) Attach(ctx context.Context, scope rag.Scope, fileID string, labels rag.Labels) (rag.Document, error) {
 	if _, err := s.Catalog.File(ctx, scope.Tenant, fileID); err != nil {
 		return rag.Document{}, err
 	}
 	var doc rag.Document
 	err := s.locks().Shared(ctx, documentLock(scope.Store, fileID), func(ctx context.Context) (err error) {
-		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, FileID: fileID})
+		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, FileID: fileID, Labels: labels})
 		return err
 	})
+	if err == nil {
+		s.relabelled(ctx, doc, labels)
+	}
 	return doc, err
 }
 

@@ -28,7 +28,7 @@ func TestADocumentBecomesSearchable(t *testing.T) {
 	require.Equal(t, 6, doc.Chunks)
 	require.Equal(t, 6, doc.ChunksDone)
 
-	text, err := s.store.Text(t.Context(), scope.Tenant, doc.ID)
+	text, err := s.store.Text(t.Context(), scope, doc.ID)
 	require.NoError(t, err)
 	require.Equal(t, content, text)
 	requireIndexed(t, s, doc)
@@ -53,7 +53,7 @@ func requireIndexed(t *testing.T, s *server, doc rag.Document) {
 	require.NoError(t, err)
 	require.Len(t, passages, doc.Chunks)
 	require.Len(t, ids, doc.Chunks)
-	text, err := s.store.Text(t.Context(), doc.Tenant, doc.ID)
+	text, err := s.store.Text(t.Context(), rag.Scope{Tenant: doc.Tenant}, doc.ID)
 	require.NoError(t, err)
 	points := []rune(text)
 	for _, p := range passages {
@@ -84,16 +84,16 @@ func TestUploadRefuses(t *testing.T) {
 		{"empty.md", "", rag.CodeEmptyFile},
 		{"large.md", strings.Repeat("x", 1<<20+1), rag.CodeTooLarge},
 	} {
-		_, err := s.Upload(t.Context(), scope, c.path, "", strings.NewReader(c.content))
+		_, err := s.Upload(t.Context(), scope, rag.Upload{Path: c.path, Body: strings.NewReader(c.content)})
 		require.Equal(t, c.code, rag.CodeOf(err), "%.20q", c.path)
 		_, err = s.AddFile(t.Context(), scope.Tenant, c.path, "assistants", strings.NewReader(c.content))
 		require.Equal(t, c.code, rag.CodeOf(err), "%.20q", c.path)
 	}
-	_, err := s.Upload(t.Context(), rag.Scope{Tenant: scope.Tenant, Store: "vs_absent"}, "a.md", "", strings.NewReader("a"))
+	_, err := s.Upload(t.Context(), rag.Scope{Tenant: scope.Tenant, Store: "vs_absent"}, rag.Upload{Path: "a.md", Body: strings.NewReader("a")})
 	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err))
-	_, err = s.Upload(t.Context(), scope, "a.md", "", io.MultiReader(strings.NewReader("half"), broken{}))
+	_, err = s.Upload(t.Context(), scope, rag.Upload{Path: "a.md", Body: io.MultiReader(strings.NewReader("half"), broken{})})
 	require.Equal(t, rag.CodeInvalid, rag.CodeOf(err))
-	_, err = s.Upload(t.Context(), scope, "a.md", "", broken{})
+	_, err = s.Upload(t.Context(), scope, rag.Upload{Path: "a.md", Body: broken{}})
 	require.Equal(t, rag.CodeInvalid, rag.CodeOf(err))
 	require.Empty(t, s.blobs(t), "nothing refused is kept")
 	for dirty, clean := range map[string]string{"./a//b.md": "a/b.md", `a\b.md`: "a/b.md", "...": "...", "a.": "a.", "x:y.md": "x:y.md"} {

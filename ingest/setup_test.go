@@ -71,7 +71,7 @@ func assemble(ctx context.Context, dir, url string) (*server, error) {
 
 func newServer(store *sql.Store, files *blob.Folder, index *journal) *server {
 	s := &server{store: store, files: files, index: index, model: &model{}, timeout: time.Minute}
-	s.Service = &ingest.Service{Library: store, Publisher: store, Catalog: store, Trash: store, Files: files, Index: index,
+	s.Service = &ingest.Service{Library: store, Publisher: store, Catalog: store, Trash: store, Files: files, Index: index, Labels: store, Describer: index,
 		Embedder: s.model, Parse: parse, Split: lines, Analyze: analyze,
 		Limits: ingest.Limits{MaxFile: 1 << 20, Batch: 4, Attempts: 3, Backoff: time.Millisecond}, Locks: store.Locks()}
 	return s
@@ -111,7 +111,7 @@ func setup(t *testing.T, prepare ...func(*server)) (*server, rag.Scope) {
 
 func (s *server) upload(t *testing.T, scope rag.Scope, path, content string) rag.Document {
 	t.Helper()
-	doc, err := s.Upload(t.Context(), scope, path, "text/plain", strings.NewReader(content))
+	doc, err := s.Upload(t.Context(), scope, rag.Upload{Path: path, MediaType: "text/plain", Body: strings.NewReader(content)})
 	require.NoError(t, err)
 	return doc
 }

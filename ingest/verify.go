@@ -48,6 +48,7 @@ const (
 	FaultDouble   = "double_entry"     // the same place of a document is held twice
 	FaultVector   = "bad_vector"       // not of unit length
 	FaultTerms    = "bad_terms"        // the full text of an entry is not that of its chunk
+	FaultLabels   = "bad_attributes"   // filters or permissions see other things of a document than its row says
 	FaultFreq     = "bad_frequencies"  // a store's statistics are not those of its chunks
 	FaultText     = "bad_text"         // a chunk is not the text at its offsets
 	FaultGap      = "missing_chunk"    // a ready version has not the chunks that its row counts

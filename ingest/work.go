@@ -13,7 +13,7 @@ import (
 	"groundwork/rag"
 )
 
-// Register adds the four kinds of jobs.
+// Register adds the five kinds of jobs.
 func (s *Service) Register(workers *river.Workers) {
 	river.AddWorker(workers, &worker[ParseArgs]{service: s, work: func(ctx context.Context, job *river.Job[ParseArgs]) error {
 		return s.step(ctx, job.JobRow, job.Args.Ref, s.parse)
@@ -28,6 +28,9 @@ func (s *Service) Register(workers *river.Workers) {
 	}})
 	river.AddWorker(workers, &worker[SweepArgs]{service: s, work: func(ctx context.Context, job *river.Job[SweepArgs]) error {
 		return s.sweepJob(ctx, job.Args)
+	}})
+	river.AddWorker(workers, &worker[DescribeArgs]{service: s, work: func(ctx context.Context, job *river.Job[DescribeArgs]) error {
+		return s.describeJob(ctx, job.Args)
 	}})
 }
 
@@ -129,7 +132,9 @@ func (s *Service) embed(ctx context.Context, ref Ref, from, to int) error {
 
 // publish flips the pointer: index first, so that what the library calls ready
 // can be found. Once the index shows the version, the library is told, even
-// when the job's time is over.
+// when the job's time is over. The document is described before, so that no
+// search sees it without, and after, as a worker that came late may have
+// upserted entries between the two.
 func (s *Service) publish(ctx context.Context, ref Ref) error {
 	err := s.Publisher.Complete(ctx, ref)
 	if err == nil {
@@ -138,7 +143,13 @@ func (s *Service) publish(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
+	if err := s.describe(ctx, ref.Scope(), ref.DocumentID); err != nil {
+		return err
+	}
 	if err := s.Index.Publish(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
+		return err
+	}
+	if err := s.describe(ctx, ref.Scope(), ref.DocumentID); err != nil {
 		return err
 	}
 	told, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)

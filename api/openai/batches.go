@@ -34,8 +34,9 @@ func NewBatch(b Batch, cancelled bool) Batch {
 // maxBatch is OpenAI's limit of files in a batch.
 const maxBatch = 2000
 
-// ToBatch reads POST /v1/vector_stores/{id}/file_batches and returns the files' ids.
-func ToBatch(f Fields) ([]string, *Invalid) {
+// ToBatch reads POST /v1/vector_stores/{id}/file_batches. Attributes and groups
+// beside file_ids are said of every file.
+func ToBatch(f Fields) ([]Attach, *Invalid) {
 	rules := attachRules()
 	delete(rules, "file_id")
 	rules["file_ids"], rules["files"] = array, array
@@ -45,19 +46,30 @@ func ToBatch(f Fields) ([]string, *Invalid) {
 	if (f["file_ids"] == nil) == (f["files"] == nil) {
 		return nil, invalid("file_ids", "A batch needs either file_ids or files. Upload files with POST /v1/files and give their ids.")
 	}
-	ids, bad := batchIDs(f)
-	if bad == nil && (len(ids) == 0 || len(ids) > maxBatch) {
-		bad = invalid("file_ids", "A batch has 1 to %d files and this one %d. Send another number.", maxBatch, len(ids))
+	files, bad := batchFiles(f)
+	if bad == nil && (len(files) == 0 || len(files) > maxBatch) {
+		bad = invalid("file_ids", "A batch has 1 to %d files and this one %d. Send another number.", maxBatch, len(files))
 	}
-	return ids, bad
+	return files, bad
 }
 
-func batchIDs(f Fields) (ids []string, bad *Invalid) {
+func batchFiles(f Fields) (out []Attach, bad *Invalid) {
+	all, bad := labels("", f)
+	if bad != nil {
+		return nil, bad
+	}
 	if f["files"] == nil {
+		var ids []string
 		if json.Unmarshal(f["file_ids"], &ids) != nil {
-			bad = invalid("file_ids", "file_ids must be an array of file ids.")
+			return nil, invalid("file_ids", "file_ids must be an array of file ids.")
 		}
-		return ids, bad
+		for _, id := range ids {
+			out = append(out, Attach{FileID: id, Labels: all})
+		}
+		return out, nil
+	}
+	if all.Attributes != nil || all.Allow != nil {
+		return nil, invalid("attributes", "With files each file has its own attributes and groups. Put them there.")
 	}
 	var files []Fields
 	if json.Unmarshal(f["files"], &files) != nil {
@@ -65,11 +77,11 @@ func batchIDs(f Fields) (ids []string, bad *Invalid) {
 	}
 	for i, file := range files {
 		dropNulls(file)
-		id, bad := toAttach(fmt.Sprintf("files[%d].", i), file)
+		one, bad := toAttach(fmt.Sprintf("files[%d].", i), file)
 		if bad != nil {
 			return nil, bad
 		}
-		ids = append(ids, id)
+		out = append(out, one)
 	}
-	return ids, nil
+	return out, nil
 }

@@ -122,6 +122,14 @@ func orNull(s string) *string {
 	return &s
 }
 
+// orNone is attributes as objects show them: never null.
+func orNone(attributes map[string]any) map[string]any {
+	if attributes == nil {
+		return map[string]any{}
+	}
+	return attributes
+}
+
 func notNil[T any](s []T) []T {
 	if s == nil {
 		return []T{}

@@ -6,6 +6,8 @@ import "encoding/json"
 type Extension struct {
 	Abstain       string `json:"abstain"`        // off, balanced or strict, for this question; empty: as configured
 	ContextBudget int    `json:"context_budget"` // prompt tokens for passages, instead of what the measured speed allows; 0: that
+
+	Filter *Filter `json:"-"` // documents that are searched; nil: all
 }
 
 // maxBudget is more than any model's window; the window bounds a budget anyway.
@@ -15,11 +17,13 @@ func toExtension(raw json.RawMessage) (Extension, *Invalid) {
 	var f Fields
 	decode(raw, &f)
 	bad := check(f, "groundwork.", map[string]rule{
-		"abstain": exactly(`"off"`, `"balanced"`, `"strict"`), "context_budget": integer(1, maxBudget),
+		"abstain": exactly(`"off"`, `"balanced"`, `"strict"`), "context_budget": integer(1, maxBudget), "filters": object,
 	})
-	var e Extension
-	if bad == nil {
-		decode(raw, &e)
+	if bad != nil {
+		return Extension{}, bad
 	}
+	var e Extension
+	decode(raw, &e)
+	e.Filter, bad = ToFilter(f["filters"], "groundwork.filters")
 	return e, bad
 }

@@ -37,11 +37,14 @@ type Document struct {
 	ChunksDone  int        `json:"chunks_done"`
 	CreatedAt   int64      `json:"created_at"`
 	UpdatedAt   int64      `json:"updated_at"`
+
+	Attributes map[string]any `json:"attributes"`
+	Allow      []string       `json:"allow,omitzero"` // groups that may read it; only keys without groups see them
 }
 
 // NewDocument completes a document object.
 func NewDocument(d Document) Document {
-	d.Object = "document"
+	d.Object, d.Attributes = "document", orNone(d.Attributes)
 	return d
 }
 

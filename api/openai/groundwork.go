@@ -42,6 +42,8 @@ type Source struct {
 	Heading    []string `json:"heading"`
 	Text       string   `json:"text"`
 	Score      float64  `json:"score"`
+
+	Attributes map[string]any `json:"-"` // of the document; only the results of file_search show them
 }
 
 // Citation ties a part of the answer to a verbatim span of a document.

@@ -196,7 +196,8 @@ func TestToSearch(t *testing.T) {
 		`{"query":[]}`:                          "query",
 		`{"query":["a",""]}`:                    "query",
 		`{"query":"a","max_num_results":51}`:    "max_num_results",
-		`{"query":"a","filters":{"type":"eq"}}`: "filters",
+		`{"query":"a","filters":{"type":"eq"}}`: "filters.key",
+		`{"query":"a","filters":[]}`:            "filters",
 		`{"query":"a","ranking_options":{"ranker":"x"}}`: "ranking_options",
 	} {
 		_, bad := openai.ToStoreSearch(fields(t, body), limits)
@@ -231,10 +232,15 @@ func TestToStore(t *testing.T) {
 		require.NotNil(t, bad, body)
 		require.Equal(t, param, bad.Param, body)
 	}
-	id, bad := openai.ToAttach(fields(t, `{"file_id":"file-1","attributes":{}}`))
+	in, bad := openai.ToAttach(fields(t, `{"file_id":"file-1","attributes":{"a":1},"groundwork":{"allow":["hr"]}}`))
 	require.Nil(t, bad)
-	require.Equal(t, "file-1", id)
-	for body, param := range map[string]string{`{}`: "file_id", `{"file_id":"f","attributes":{"a":1}}`: "attributes"} {
+	require.Equal(t, openai.Attach{FileID: "file-1", Labels: openai.Labels{Attributes: map[string]any{"a": 1.0}, Allow: []string{"hr"}}}, in)
+	in, bad = openai.ToAttach(fields(t, `{"file_id":"file-1","attributes":null}`))
+	require.Nil(t, bad)
+	require.Equal(t, openai.Attach{FileID: "file-1"}, in)
+	for body, param := range map[string]string{
+		`{}`: "file_id", `{"file_id":"f","attributes":{"a":[1]}}`: "attributes.a", `{"file_id":"f","groundwork":{"x":1}}`: "groundwork.x",
+	} {
 		_, bad := openai.ToAttach(fields(t, body))
 		require.NotNil(t, bad, body)
 		require.Equal(t, param, bad.Param, body)
@@ -243,10 +249,15 @@ func TestToStore(t *testing.T) {
 
 func TestToBatch(t *testing.T) {
 	t.Parallel()
-	for _, body := range []string{`{"file_ids":["a","b"],"chunking_strategy":{"type":"auto"}}`, `{"files":[{"file_id":"a","attributes":null},{"file_id":"b","attributes":{}}]}`} {
-		ids, bad := openai.ToBatch(fields(t, body))
+	hr := openai.Labels{Attributes: map[string]any{"team": "hr"}, Allow: []string{"hr"}}
+	for body, want := range map[string][]openai.Attach{
+		`{"file_ids":["a","b"],"chunking_strategy":{"type":"auto"}}`:                                                             {{FileID: "a"}, {FileID: "b"}},
+		`{"file_ids":["a","b"],"attributes":{"team":"hr"},"groundwork":{"allow":["hr"]}}`:                                        {{FileID: "a", Labels: hr}, {FileID: "b", Labels: hr}},
+		`{"files":[{"file_id":"a","attributes":null},{"file_id":"b","attributes":{"team":"hr"},"groundwork":{"allow":["hr"]}}]}`: {{FileID: "a"}, {FileID: "b", Labels: hr}},
+	} {
+		files, bad := openai.ToBatch(fields(t, body))
 		require.Nil(t, bad, body)
-		require.Equal(t, []string{"a", "b"}, ids)
+		require.Equal(t, want, files, body)
 	}
 	many, err := json.Marshal(slices.Repeat([]string{"a"}, 2001))
 	require.NoError(t, err)
@@ -259,8 +270,10 @@ func TestToBatch(t *testing.T) {
 		`{"file_ids":` + string(many) + `}`: "file_ids",
 		`{"files":[1]}`:                     "files",
 		`{"files":[{}]}`:                    "files[0].file_id",
-		`{"files":[{"file_id":"a","x":1}]}`: "files[0].x",
-		`{"file_ids":["a"],"file_id":"a"}`:  "file_id",
+		`{"files":[{"file_id":"a","attributes":{"a":[]}}]}`: "files[0].attributes.a",
+		`{"files":[{"file_id":"a"}],"attributes":{}}`:       "attributes",
+		`{"files":[{"file_id":"a","x":1}]}`:                 "files[0].x",
+		`{"file_ids":["a"],"file_id":"a"}`:                  "file_id",
 	} {
 		_, bad := openai.ToBatch(fields(t, body))
 		require.NotNil(t, bad, body)

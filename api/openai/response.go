@@ -166,7 +166,7 @@ func searchCall(h ResponseHead, status string, found *Found) SearchCall {
 	}
 	call.Results = []CallResult{}
 	for _, s := range found.Sources {
-		call.Results = append(call.Results, CallResult{FileID: s.DocumentID, Filename: s.Filename, Score: s.Score, Text: s.Text, Attributes: map[string]any{}})
+		call.Results = append(call.Results, CallResult{FileID: s.DocumentID, Filename: s.Filename, Score: s.Score, Text: s.Text, Attributes: orNone(s.Attributes)})
 	}
 	return call
 }

@@ -18,6 +18,7 @@ type FileSearch struct {
 	Store     string
 	K         int     // passages at most; 0: not given
 	Threshold float64 // lowest score of a passage
+	Filter    *Filter // documents that are searched; nil: all
 }
 
 // Repeat is what a response repeats of its request, as it came.
@@ -121,7 +122,7 @@ func toFileSearch(raw json.RawMessage) (*FileSearch, *Invalid) {
 	}
 	dropNulls(f)
 	bad := check(f, "tools[0].", map[string]rule{
-		"type": text, "vector_store_ids": ids, "max_num_results": integer(1, 50), "ranking_options": rankingOptions,
+		"type": text, "vector_store_ids": ids, "max_num_results": integer(1, 50), "ranking_options": rankingOptions, "filters": object,
 	})
 	if bad != nil {
 		return nil, bad
@@ -132,7 +133,8 @@ func toFileSearch(raw json.RawMessage) (*FileSearch, *Invalid) {
 	}
 	out := &FileSearch{Store: stores[0], Threshold: threshold(f["ranking_options"])}
 	decode(f["max_num_results"], &out.K)
-	return out, nil
+	out.Filter, bad = ToFilter(f["filters"], "tools[0].filters")
+	return out, bad
 }
 
 func toInput(raw json.RawMessage) ([]Message, *Invalid) {

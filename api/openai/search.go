@@ -8,6 +8,7 @@ type Search struct {
 	Store     string // of POST /v1/search
 	K         int
 	Threshold float64 // lowest score that is shown
+	Filter    *Filter // nil: every document
 	Explain   bool
 }
 
@@ -16,12 +17,15 @@ const maxQueries = 8
 // ToStoreSearch reads POST /v1/vector_stores/{id}/search.
 func ToStoreSearch(f Fields, l Limits) (Search, *Invalid) {
 	bad := check(f, "", map[string]rule{
-		"query": queries, "max_num_results": integer(1, 50), "rewrite_query": boolean, "ranking_options": rankingOptions,
+		"query": queries, "max_num_results": integer(1, 50), "rewrite_query": boolean, "ranking_options": rankingOptions, "filters": object,
 	})
 	if bad != nil {
 		return Search{}, bad
 	}
 	s := Search{K: 10}
+	if s.Filter, bad = ToFilter(f["filters"], "filters"); bad != nil {
+		return Search{}, bad
+	}
 	s.Queries, _ = oneOrMany(f["query"]) // checked by queries
 	decode(f["max_num_results"], &s.K)
 	s.Threshold = threshold(f["ranking_options"])
@@ -39,11 +43,14 @@ func threshold(raw json.RawMessage) float64 {
 
 // ToSearch reads POST /v1/search.
 func ToSearch(f Fields, l Limits) (Search, *Invalid) {
-	bad := check(f, "", map[string]rule{"query": text, "store": text, "k": integer(1, 50), "explain": boolean})
+	bad := check(f, "", map[string]rule{"query": text, "store": text, "k": integer(1, 50), "explain": boolean, "filters": object})
 	if bad != nil {
 		return Search{}, bad
 	}
 	s := Search{K: 5, Queries: []string{""}}
+	if s.Filter, bad = ToFilter(f["filters"], "filters"); bad != nil {
+		return Search{}, bad
+	}
 	decode(f["query"], &s.Queries[0])
 	decode(f["store"], &s.Store)
 	decode(f["k"], &s.K)
@@ -128,6 +135,8 @@ type Ranked struct {
 	TextRank   *int     `json:"text_rank"`
 	TextScore  float64  `json:"text_score"` // BM25
 	Dropped    *string  `json:"dropped"`    // duplicate, budget or weak
+
+	Attributes map[string]any `json:"attributes,omitempty"` // of the document
 }
 
 // SearchResults is the reply of POST /v1/search.
@@ -142,9 +151,9 @@ type SearchResults struct {
 func NewSearchPage(queries []string, ranked []Ranked) SearchPage {
 	p := SearchPage{Object: "vector_store.search_results.page", SearchQuery: notNil(queries), Data: []StoreHit{}}
 	for _, r := range ranked {
-		hit := StoreHit{FileID: r.DocumentID, Filename: r.Filename, Score: r.Score, Attributes: map[string]any{},
+		hit := StoreHit{FileID: r.DocumentID, Filename: r.Filename, Score: r.Score, Attributes: orNone(r.Attributes),
 			Content: []Content{{Type: "text", Text: r.Text}}, Groundwork: r}
-		hit.Groundwork.Text = "" // it is in content
+		hit.Groundwork.Text, hit.Groundwork.Attributes = "", nil // they stand above
 		p.Data = append(p.Data, hit)
 	}
 	return p

@@ -64,7 +64,7 @@ type StoreFile struct {
 // FromDocument is a document as OpenAI's vector_store.file.
 func FromDocument(d Document) StoreFile {
 	f := StoreFile{ID: d.ID, Object: "vector_store.file", UsageBytes: d.Bytes, CreatedAt: d.CreatedAt, VectorStoreID: d.Store,
-		Status: FileStatus(d.Status), Attributes: map[string]any{}, Groundwork: NewDocument(d)}
+		Status: FileStatus(d.Status), Attributes: orNone(d.Attributes), Groundwork: NewDocument(d)}
 	if d.Error != nil {
 		f.LastError = &FileError{Code: nearest(d.Error.Code), Message: d.Error.Message}
 	}
@@ -106,22 +106,30 @@ func ToStore(f Fields, create bool) (StoreRequest, *Invalid) {
 	return r, nil
 }
 
-// ToAttach reads POST /v1/vector_stores/{id}/files and returns the file's id.
-func ToAttach(f Fields) (string, *Invalid) { return toAttach("", f) }
-
-func attachRules() map[string]rule {
-	return map[string]rule{"file_id": text, "attributes": exactly("{}"), "chunking_strategy": exactly(`{"type":"auto"}`)}
+// Attach is a file that becomes a document of a store.
+type Attach struct {
+	FileID string
+	Labels Labels
 }
 
-func toAttach(prefix string, f Fields) (string, *Invalid) {
+// ToAttach reads POST /v1/vector_stores/{id}/files.
+func ToAttach(f Fields) (Attach, *Invalid) { return toAttach("", f) }
+
+func attachRules() map[string]rule {
+	return map[string]rule{"file_id": text, "attributes": object, "groundwork": object, "chunking_strategy": exactly(`{"type":"auto"}`)}
+}
+
+func toAttach(prefix string, f Fields) (Attach, *Invalid) {
 	if bad := check(f, prefix, attachRules()); bad != nil {
-		return "", bad
+		return Attach{}, bad
 	}
-	var id string
-	if decode(f["file_id"], &id); id == "" {
-		return "", invalid(prefix+"file_id", "%sfile_id is missing. Upload a file with POST /v1/files and give its id.", prefix)
+	var in Attach
+	if decode(f["file_id"], &in.FileID); in.FileID == "" {
+		return Attach{}, invalid(prefix+"file_id", "%sfile_id is missing. Upload a file with POST /v1/files and give its id.", prefix)
 	}
-	return id, nil
+	var bad *Invalid
+	in.Labels, bad = labels(prefix, f)
+	return in, bad
 }
 
 func ids(raw json.RawMessage) string {

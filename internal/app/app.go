@@ -201,7 +201,7 @@ func (a *App) startWorkers(ctx context.Context) error {
 		return err
 	}
 	a.ingest = &ingest.Service{
-		Library: a.library, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Files: a.files, Index: a.index,
+		Library: a.cache, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Files: a.files, Index: a.index, Labels: a.cache, Describer: a.index,
 		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log, Locks: a.library.Locks(),
 		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
 	}
@@ -238,6 +238,9 @@ func (a *App) workAfter(ctx context.Context, measured <-chan struct{}, workers *
 			return
 		}
 		started <- stop
+		if err := a.ingest.DescribeAll(waiting); err != nil && waiting.Err() == nil {
+			a.opts.Log.Warn("filters may not find every document yet; the next start tries again", "error", err)
+		}
 		if err := a.ingest.Recover(waiting); err != nil && waiting.Err() == nil {
 			a.opts.Log.Warn("originals left by a crash were not all removed; the next start tries again", "error", err)
 		}
@@ -294,7 +297,7 @@ func (a *App) buildAPI() error {
 		return err
 	}
 	pipeline := &rag.Pipeline{
-		Embedder: a.models.embed, Searcher: a.index, Passages: a.cache, Generator: a.models.chat, Analyze: analyze.Terms,
+		Embedder: a.models.embed, Searcher: a.index, Passages: a.cache, Vocabulary: a.library, Generator: a.models.chat, Analyze: analyze.Terms,
 		Options: rag.Options{
 			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
 			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature, LinkHosts: a.cfg.Answer.LinkHosts,

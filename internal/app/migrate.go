@@ -184,6 +184,9 @@ func (c copier) document(ctx context.Context, scope rag.Scope, d rag.Document, v
 		c.m.Entries += len(entries)
 		c.step("entries of the index", c.m.Entries)
 	}
+	if err := c.to.index.Describe(ctx, scope, ingest.Describe(d)); err != nil {
+		return err
+	}
 	return c.to.index.Publish(ctx, scope, d.ID, d.LiveVersion)
 }
 

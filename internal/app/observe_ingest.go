@@ -127,17 +127,17 @@ func (a *App) observedUploader(u api.Uploader) api.Uploader {
 }
 
 // Upload implements api.Uploader.
-func (u tracedUploader) Upload(ctx context.Context, scope rag.Scope, path, mediaType string, body io.Reader) (rag.Document, error) {
+func (u tracedUploader) Upload(ctx context.Context, scope rag.Scope, in rag.Upload) (rag.Document, error) {
 	ctx, span := u.tracing.Start(ctx, "upload", telemetry.String("groundwork.store.id", scope.Store))
-	doc, err := u.Uploader.Upload(ctx, scope, path, mediaType, body)
+	doc, err := u.Uploader.Upload(ctx, scope, in)
 	endUpload(span, doc, err)
 	return doc, err
 }
 
 // Attach implements api.Uploader.
-func (u tracedUploader) Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error) {
+func (u tracedUploader) Attach(ctx context.Context, scope rag.Scope, fileID string, labels rag.Labels) (rag.Document, error) {
 	ctx, span := u.tracing.Start(ctx, "upload", telemetry.String("groundwork.store.id", scope.Store))
-	doc, err := u.Uploader.Attach(ctx, scope, fileID)
+	doc, err := u.Uploader.Attach(ctx, scope, fileID, labels)
 	endUpload(span, doc, err)
 	return doc, err
 }

@@ -25,8 +25,10 @@ const passageLife = time.Minute
 // It stands in front of the library, and hears from it what is removed or
 // replaced: that is forgotten at once.
 type passageCache struct {
+	ingest.Library
 	ingest.Publisher
 	ingest.Trash
+	ingest.Labeller
 	library rag.Passages
 	kept    *lru.Cache[string, *keptPassage] // by the id of the chunk
 	now     func() time.Time
@@ -45,8 +47,10 @@ type keptPassage struct {
 // library is what the cache stands in front of.
 type library interface {
 	rag.Passages
+	ingest.Library
 	ingest.Publisher
 	ingest.Trash
+	ingest.Labeller
 }
 
 // newPassageCache keeps size passages at most.
@@ -55,7 +59,7 @@ func newPassageCache(l library, size int) (*passageCache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("search.cached_passages: %w", err)
 	}
-	return &passageCache{Publisher: l, Trash: l, library: l, kept: kept, now: time.Now, swept: time.Now()}, nil
+	return &passageCache{Library: l, Publisher: l, Trash: l, Labeller: l, library: l, kept: kept, now: time.Now, swept: time.Now()}, nil
 }
 
 // Passages implements rag.Passages.
@@ -64,7 +68,7 @@ func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []stri
 	epoch := c.sweep(now)
 	found, missing := make([]*keptPassage, len(ids)), []string(nil)
 	for i, id := range ids {
-		if p, ok := c.find(id); ok && p.scope == scope && now.Sub(p.read) < passageLife {
+		if p, ok := c.find(id); ok && p.scope == scope.Whole() && now.Sub(p.read) < passageLife {
 			found[i] = p
 		} else {
 			missing = append(missing, id)
@@ -110,7 +114,7 @@ func (c *passageCache) keep(scope rag.Scope, read []rag.Passage, epoch int, now 
 		return
 	}
 	for _, p := range read {
-		c.kept.Add(p.ChunkID, &keptPassage{p, scope, now})
+		c.kept.Add(p.ChunkID, &keptPassage{p, scope.Whole(), now})
 	}
 }
 
@@ -142,7 +146,23 @@ func (c *passageCache) drop(fits func(*keptPassage) bool) {
 }
 
 func (c *passageCache) forgetDocument(scope rag.Scope, id string) {
-	c.forget(func(p *keptPassage) bool { return p.scope == scope && p.DocumentID == id })
+	c.forget(func(p *keptPassage) bool { return p.scope == scope.Whole() && p.DocumentID == id })
+}
+
+// Accept implements ingest.Library: what is said of a document stands beside its passages.
+func (c *passageCache) Accept(ctx context.Context, a ingest.Accepted) (rag.Document, bool, error) {
+	doc, created, err := c.Library.Accept(ctx, a)
+	if a.Labels.Attributes != nil {
+		c.forgetDocument(rag.Scope{Tenant: a.Tenant, Store: a.StoreID}, doc.ID)
+	}
+	return doc, created, err
+}
+
+// Label implements ingest.Labeller.
+func (c *passageCache) Label(ctx context.Context, scope rag.Scope, documentID string, l rag.Labels) (rag.Document, error) {
+	doc, err := c.Labeller.Label(ctx, scope, documentID, l)
+	c.forgetDocument(scope, documentID)
+	return doc, err
 }
 
 // Ready implements ingest.Publisher: the older version goes.
@@ -169,6 +189,6 @@ func (c *passageCache) RemoveFile(ctx context.Context, tenant, fileID string) (i
 // RemoveStore implements ingest.Trash.
 func (c *passageCache) RemoveStore(ctx context.Context, scope rag.Scope) (ingest.Removal, error) {
 	r, err := c.Trash.RemoveStore(ctx, scope)
-	c.forget(func(p *keptPassage) bool { return p.scope == scope })
+	c.forget(func(p *keptPassage) bool { return p.scope == scope.Whole() })
 	return r, err
 }

@@ -15,6 +15,8 @@ import (
 
 // shelf is a library of passages that counts what is read from it.
 type shelf struct {
+	ingest.Library
+	ingest.Labeller
 	ingest.Publisher
 	ingest.Trash
 	passages map[string]rag.Passage

@@ -49,8 +49,14 @@ func (s *Store) accept(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 	if err != nil && !isNew {
 		return rag.Document{}, false, err
 	}
-	if !isNew && doc.SHA256 == a.SHA256 && doc.State != rag.StateFailed {
-		return doc, false, nil
+	if !isNew {
+		changed, err := s.label(ctx, tx, &doc, a.Labels)
+		if err == nil && changed { // whatever version is searchable
+			err = s.enqueueDescribe(ctx, tx, doc)
+		}
+		if err != nil || doc.SHA256 == a.SHA256 && doc.State != rag.StateFailed {
+			return doc, false, err
+		}
 	}
 	if err := s.admit(ctx, tx, a.Tenant); err != nil {
 		return rag.Document{}, false, err
@@ -137,8 +143,11 @@ func (s *Store) insert(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
 		return rag.Document{}, err
 	}
-	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(17)+")",
-		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, owned)
+	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(19)+")",
+		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, "{}", "[]", owned)
+	if err == nil {
+		_, err = s.label(ctx, tx, &d, a.Labels)
+	}
 	return d, err
 }
 
@@ -151,7 +160,7 @@ func (s *Store) renew(ctx context.Context, tx *txn, d *rag.Document, a ingest.Ac
 	d.SHA256, d.Bytes, d.MediaType, d.State = a.SHA256, a.Bytes, a.MediaType, rag.StateQueued
 	d.ErrorCode, d.Error, d.Chunks, d.ChunksDone, d.UpdatedAt = "", "", 0, 0, moment(now)
 	_, err = tx.ExecContext(ctx, `UPDATE documents SET sha256 = ?, bytes = ?, media_type = ?, version = ?, state = ?,
-		error_code = '', error = '', chunks = 0, chunks_done = 0, updated_at = ? WHERE store_id = ? AND id = ?`,
+		error_code = '', error = '', chunks = 0, chunks_done = 0, described = 0, updated_at = ? WHERE store_id = ? AND id = ?`,
 		d.SHA256, d.Bytes, d.MediaType, d.Version, d.State, now, d.StoreID, d.ID)
 	if err != nil || a.FileID != "" {
 		return err

@@ -26,13 +26,15 @@ var tables = []table{
 	{"stores", 1, "id, tenant, name, metadata, created_at", 500},
 	{"files", 1, "id, tenant, filename, purpose, sha256, bytes, media_type, owned, last_version, created_at", 500},
 	{"documents", 2, `store_id, id, tenant, path, owned, sha256, bytes, media_type, version, live_version, state, error_code, error,
-		chunks, chunks_done, created_at, updated_at`, 500},
+		chunks, chunks_done, created_at, updated_at, attributes, allow, described`, 500},
+	{"document_keys", 3, "store_id, document_id, name", 500},
+	{"document_groups", 3, "store_id, document_id, name", 500},
 	{"versions", 3, "store_id, document_id, version, tenant, sha256, text", 8}, // texts of up to 10 MB
 	{"chunks", 2, "store_id, id, tenant, document_id, version, seq, start_at, end_at, page, heading, header, text", 500},
 	{"removals", 3, "id, store_id, document_id, tenant, job_id, created_at", 500},
 	{"file_batches", 1, "id, tenant, store_id, created_at, cancelled", 500},
 	{"file_batch_files", 2, "batch_id, file_id", 500},
-	{"keys", 1, "id, tenant, name, hash, verbs, stores, created_at, revoked_at", 500},
+	{"keys", 1, "id, tenant, name, hash, verbs, stores, reads_as, created_at, revoked_at", 500},
 }
 
 // Copy copies everything of one library into another, empty one (rag.CodeConflict

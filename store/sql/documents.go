@@ -10,7 +10,7 @@ import (
 )
 
 const documentColumns = `id, tenant, store_id, path, sha256, bytes, media_type, version, live_version, state,
-	error_code, error, chunks, chunks_done, created_at, updated_at`
+	error_code, error, chunks, chunks_done, created_at, updated_at, attributes, allow`
 
 // Documents lists a store's documents.
 func (s *Store) Documents(ctx context.Context, scope rag.Scope, p rag.Page) (docs []rag.Document, more bool, err error) {
@@ -19,6 +19,9 @@ func (s *Store) Documents(ctx context.Context, scope rag.Scope, p rag.Page) (doc
 			return err
 		}
 		l := list{documentColumns, "documents", "tenant = ? AND store_id = ?", []any{scope.Tenant, scope.Store}}
+		if readable, groups := readableBy(scope, "documents.store_id", "documents.id"); readable != "" {
+			l.where, l.args = l.where+readable, append(l.args, groups...)
+		}
 		if p.State != "" {
 			l.where += " AND state = ?"
 			l.args = append(l.args, string(p.State))
@@ -38,15 +41,18 @@ func (s *Store) Document(ctx context.Context, scope rag.Scope, id string) (doc r
 	return doc, err
 }
 
-// Text is the extracted text of the live version.
-func (s *Store) Text(ctx context.Context, tenant, fileID string) (text string, err error) {
+// Text is the extracted text of the live version, in a store where the scope's
+// groups may read it; the scope names no store.
+func (s *Store) Text(ctx context.Context, scope rag.Scope, fileID string) (text string, err error) {
 	err = s.read(ctx, "read a document's text", func(ctx context.Context, q querier) error {
-		if _, err := findFile(ctx, q, tenant, fileID); err != nil {
+		if _, err := findFile(ctx, q, scope.Tenant, fileID); err != nil {
 			return err
 		}
+		readable, groups := readableBy(scope, "d.store_id", "d.id")
 		err := q.QueryRowContext(ctx, `SELECT v.text FROM documents d
 			JOIN versions v ON v.store_id = d.store_id AND v.document_id = d.id AND v.version = d.live_version
-			WHERE d.tenant = ? AND d.id = ? ORDER BY d.live_version DESC, d.store_id LIMIT 1`, tenant, fileID).Scan(&text)
+			WHERE d.tenant = ? AND d.id = ?`+readable+` ORDER BY d.live_version DESC, d.store_id LIMIT 1`,
+			append([]any{scope.Tenant, fileID}, groups...)...).Scan(&text)
 		if errors.Is(err, sql.ErrNoRows) {
 			return rag.Fail(rag.CodeNotFound, fmt.Sprintf("file %q has no text yet; attach it to a store and wait until it is ready", fileID))
 		}
@@ -65,8 +71,9 @@ func lockDocument(ctx context.Context, tx *txn, scope rag.Scope, id string) (rag
 }
 
 func oneDocument(ctx context.Context, q querier, scope rag.Scope, id, lock string) (rag.Document, error) {
+	readable, groups := readableBy(scope, "documents.store_id", "documents.id")
 	doc, err := scanDocument(q.QueryRowContext(ctx, "SELECT "+documentColumns+
-		" FROM documents WHERE tenant = ? AND store_id = ? AND id = ?"+lock, scope.Tenant, scope.Store, id))
+		" FROM documents WHERE tenant = ? AND store_id = ? AND id = ?"+readable+lock, append([]any{scope.Tenant, scope.Store, id}, groups...)...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return rag.Document{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no document %q in this store; list its documents", id))
 	}
@@ -76,8 +83,13 @@ func oneDocument(ctx context.Context, q querier, scope rag.Scope, id, lock strin
 func scanDocument(row scanner) (rag.Document, error) {
 	var d rag.Document
 	var created, updated int64
+	var attributes, allow []byte
 	err := row.Scan(&d.ID, &d.Tenant, &d.StoreID, &d.Path, &d.SHA256, &d.Bytes, &d.MediaType, &d.Version, &d.LiveVersion, &d.State,
-		&d.ErrorCode, &d.Error, &d.Chunks, &d.ChunksDone, &created, &updated)
+		&d.ErrorCode, &d.Error, &d.Chunks, &d.ChunksDone, &created, &updated, &attributes, &allow)
+	if err != nil {
+		return d, err
+	}
 	d.CreatedAt, d.UpdatedAt = moment(created), moment(updated)
+	d.Labels, err = decodeLabels(attributes, allow)
 	return d, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"groundwork/ingest"
 	"groundwork/rag"
@@ -47,9 +48,10 @@ func (s *Store) BatchFiles(ctx context.Context, scope rag.Scope, id string, p ra
 		if _, err := findBatch(ctx, q, scope, id); err != nil {
 			return err
 		}
+		readable, groups := readableBy(scope, "documents.store_id", "documents.id")
 		docs, more, err = page(ctx, q, list{documentColumns, "documents",
-			"tenant = ? AND store_id = ? AND id IN (SELECT file_id FROM file_batch_files WHERE batch_id = ?)",
-			[]any{scope.Tenant, scope.Store, id}}, p, scanDocument)
+			"tenant = ? AND store_id = ? AND id IN (SELECT file_id FROM file_batch_files WHERE batch_id = ?)" + readable,
+			append([]any{scope.Tenant, scope.Store, id}, groups...)}, p, scanDocument)
 		return err
 	})
 	return docs, more, err
@@ -107,13 +109,15 @@ func (s *Store) unfinished(ctx context.Context, tx *txn, scope rag.Scope, id str
 	return ids, err
 }
 
+// findBatch counts what the scope's groups may read; they are not told of files
+// that are gone, nor of a batch in which nothing is left for them.
 func findBatch(ctx context.Context, q querier, scope rag.Scope, id string) (rag.Batch, error) {
 	b := rag.Batch{ID: id, StoreID: scope.Store, Counts: map[rag.State]int{}}
 	var created int64
 	err := q.QueryRowContext(ctx, "SELECT created_at, cancelled FROM file_batches WHERE tenant = ? AND store_id = ? AND id = ?",
 		scope.Tenant, scope.Store, id).Scan(&created, &b.Cancelled)
 	if errors.Is(err, sql.ErrNoRows) {
-		return rag.Batch{}, rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no file batch %q in this store", id))
+		return rag.Batch{}, noBatch(id)
 	}
 	if err != nil {
 		return rag.Batch{}, err
@@ -123,17 +127,26 @@ func findBatch(ctx context.Context, q querier, scope rag.Scope, id string) (rag.
 		state string
 		n     int
 	}
+	readable, groups := readableBy(scope, "d.store_id", "d.id")
 	rows, err := collect(ctx, q, func(sc scanner) (r row, err error) {
 		err = sc.Scan(&r.state, &r.n)
 		return r, err
-	}, `SELECT COALESCE(d.state, ''), COUNT(*) FROM file_batch_files f LEFT JOIN documents d ON d.store_id = ? AND d.id = f.file_id
-		WHERE f.batch_id = ? GROUP BY 1`, scope.Store, id)
+	}, `SELECT COALESCE(d.state, ''), COUNT(*) FROM file_batch_files f LEFT JOIN documents d ON d.store_id = ? AND d.id = f.file_id`+readable+`
+		WHERE f.batch_id = ? GROUP BY 1`, slices.Concat([]any{scope.Store}, groups, []any{id})...)
 	for _, r := range rows {
-		if r.state == "" {
-			b.Gone = r.n
-		} else {
+		switch {
+		case r.state != "":
 			b.Counts[rag.State(r.state)] = r.n
+		case readable == "":
+			b.Gone = r.n
 		}
 	}
+	if err == nil && readable != "" && len(b.Counts) == 0 {
+		err = noBatch(id)
+	}
 	return b, err
+}
+
+func noBatch(id string) error {
+	return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no file batch %q in this store", id))
 }

@@ -48,17 +48,20 @@ func (s *Store) File(ctx context.Context, tenant, id string) (f rag.File, err er
 	return f, err
 }
 
-// Holders are the stores that a file is a document of.
-func (s *Store) Holders(ctx context.Context, tenant, fileID string) (ids []string, err error) {
+// Holders are the stores that a file is a document of, one that the scope's groups
+// may read; the scope names no store.
+func (s *Store) Holders(ctx context.Context, scope rag.Scope, fileID string) (ids []string, err error) {
 	err = s.read(ctx, "find a file's stores", func(ctx context.Context, q querier) error {
-		ids, err = holders(ctx, q, tenant, fileID)
+		ids, err = holders(ctx, q, scope, fileID)
 		return err
 	})
 	return ids, err
 }
 
-func holders(ctx context.Context, q querier, tenant, fileID string) ([]string, error) {
-	return collect(ctx, q, scanString, "SELECT store_id FROM documents WHERE tenant = ? AND id = ? ORDER BY store_id", tenant, fileID)
+func holders(ctx context.Context, q querier, scope rag.Scope, fileID string) ([]string, error) {
+	readable, groups := readableBy(scope, "documents.store_id", "documents.id")
+	return collect(ctx, q, scanString, "SELECT store_id FROM documents WHERE tenant = ? AND id = ?"+readable+" ORDER BY store_id",
+		append([]any{scope.Tenant, fileID}, groups...)...)
 }
 
 func findFile(ctx context.Context, q querier, tenant, id string) (rag.File, error) {

@@ -18,9 +18,9 @@ import (
 // verbs a key may have.
 var verbs = []string{"ask", "write", "admin"}
 
-const keyColumns = "id, tenant, name, verbs, stores, created_at, revoked_at"
+const keyColumns = "id, tenant, name, verbs, stores, reads_as, created_at, revoked_at"
 
-// CreateKey makes a key from Tenant, Name, Verbs and Stores. The token is
+// CreateKey makes a key from Tenant, Name, Verbs, Stores and Groups. The token is
 // given this once; only its hash is kept.
 func (s *Store) CreateKey(ctx context.Context, k rag.Key) (key rag.Key, token string, err error) {
 	for _, v := range k.Verbs {
@@ -32,6 +32,9 @@ func (s *Store) CreateKey(ctx context.Context, k rag.Key) (key rag.Key, token st
 	if len(k.Verbs) == 0 || k.Tenant == "" {
 		return rag.Key{}, "", &rag.Error{Code: rag.CodeInvalid, Param: "verbs",
 			Message: "a key must belong to a tenant and allow something; use ask, write or admin"}
+	}
+	if err := checkGroups(k); err != nil {
+		return rag.Key{}, "", err
 	}
 	secret := make([]byte, 32)
 	if _, err := rand.Read(secret); err != nil {
@@ -47,9 +50,13 @@ func (s *Store) CreateKey(ctx context.Context, k rag.Key) (key rag.Key, token st
 	if err != nil {
 		return rag.Key{}, "", fmt.Errorf("create a key: %w", err)
 	}
+	groups, err := json.Marshal(k.Groups)
+	if err != nil {
+		return rag.Key{}, "", fmt.Errorf("create a key: %w", err)
+	}
 	err = s.write(ctx, "create a key", func(ctx context.Context, tx *txn) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO keys (id, tenant, name, verbs, stores, created_at, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
-			k.ID, k.Tenant, k.Name, string(allowed), string(stores), k.CreatedAt.UnixMicro(), fingerprint(token))
+		_, err := tx.ExecContext(ctx, "INSERT INTO keys (id, tenant, name, verbs, stores, reads_as, created_at, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			k.ID, k.Tenant, k.Name, string(allowed), string(stores), string(groups), k.CreatedAt.UnixMicro(), fingerprint(token))
 		return err
 	})
 	if err != nil {
@@ -110,7 +117,26 @@ func (s *Store) Authenticate(ctx context.Context, token string) (rag.Principal, 
 	if err != nil {
 		return rag.Principal{}, err
 	}
-	return rag.Principal{Tenant: k.Tenant, KeyID: k.ID, Verbs: k.Verbs, Stores: k.Stores}, nil
+	return rag.Principal{Tenant: k.Tenant, KeyID: k.ID, Verbs: k.Verbs, Stores: k.Stores, Groups: k.Groups}, nil
+}
+
+// checkGroups refuses groups that no document can allow, and a key that may do
+// more than ask: what it changes could tell it of documents that it may not read.
+func checkGroups(k rag.Key) error {
+	if k.Groups == nil {
+		return nil
+	}
+	for _, g := range k.Groups {
+		if !rag.IsGroup(g) {
+			return &rag.Error{Code: rag.CodeInvalid, Param: "groups",
+				Message: fmt.Sprintf("%q is no name of a group; use 1 to 64 characters, no control characters and no space at the ends", g)}
+		}
+	}
+	if len(k.Groups) == 0 || len(k.Groups) > rag.MaxGroups || len(k.Verbs) != 1 || k.Verbs[0] != "ask" {
+		return &rag.Error{Code: rag.CodeInvalid, Param: "groups",
+			Message: fmt.Sprintf("a key with groups has 1 to %d of them and the verb ask only; make another key without groups for writing", rag.MaxGroups)}
+	}
+	return nil
 }
 
 func (s *Store) keyless(ctx context.Context) (rag.Principal, error) {
@@ -130,10 +156,10 @@ func fingerprint(token string) string {
 
 func scanKey(row scanner) (rag.Key, error) {
 	var k rag.Key
-	var allowed, stores string
+	var allowed, stores, groups string
 	var created int64
 	var revoked sql.NullInt64
-	if err := row.Scan(&k.ID, &k.Tenant, &k.Name, &allowed, &stores, &created, &revoked); err != nil {
+	if err := row.Scan(&k.ID, &k.Tenant, &k.Name, &allowed, &stores, &groups, &created, &revoked); err != nil {
 		return rag.Key{}, err
 	}
 	k.CreatedAt = moment(created)
@@ -141,6 +167,6 @@ func scanKey(row scanner) (rag.Key, error) {
 		at := moment(revoked.Int64)
 		k.RevokedAt = &at
 	}
-	err := errors.Join(json.Unmarshal([]byte(allowed), &k.Verbs), json.Unmarshal([]byte(stores), &k.Stores))
+	err := errors.Join(json.Unmarshal([]byte(allowed), &k.Verbs), json.Unmarshal([]byte(stores), &k.Stores), json.Unmarshal([]byte(groups), &k.Groups))
 	return k, err
 }

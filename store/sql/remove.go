@@ -44,7 +44,7 @@ func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest
 		if err != nil {
 			return err
 		}
-		stores, err := holders(ctx, tx, tenant, fileID)
+		stores, err := holders(ctx, tx, rag.Scope{Tenant: tenant}, fileID)
 		if err != nil {
 			return err
 		}

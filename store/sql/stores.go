@@ -84,6 +84,26 @@ func (s *Store) Store(ctx context.Context, tenant, idOrName string) (st rag.Stor
 	return st, err
 }
 
+// Readable counts the documents that the scope's groups may read, by state, and their bytes.
+func (s *Store) Readable(ctx context.Context, scope rag.Scope) (counts map[rag.State]int, bytes int64, err error) {
+	counts = map[rag.State]int{}
+	err = s.read(ctx, "count documents", func(ctx context.Context, q querier) error {
+		readable, groups := readableBy(scope, "documents.store_id", "documents.id")
+		_, err := collect(ctx, q, func(row scanner) (struct{}, error) {
+			var state rag.State
+			var n int
+			var size int64
+			err := row.Scan(&state, &n, &size)
+			counts[state] = n
+			bytes += size
+			return struct{}{}, err
+		}, "SELECT state, COUNT(*), CAST(SUM(bytes) AS BIGINT) FROM documents WHERE tenant = ? AND store_id = ?"+readable+" GROUP BY state",
+			append([]any{scope.Tenant, scope.Store}, groups...)...)
+		return err
+	})
+	return counts, bytes, err
+}
+
 // UpdateStore renames and replaces metadata; nil leaves as it is.
 func (s *Store) UpdateStore(ctx context.Context, tenant, id string, name *string, metadata map[string]string) (rag.Store, error) {
 	err := s.write(ctx, "update a store", func(ctx context.Context, tx *txn) error {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +41,29 @@ func Keys(t *testing.T, open OpenKeys) {
 		for _, wrong := range []string{token + "x", token[:45], "gw_", key.ID} {
 			_, err := ring.Authenticate(t.Context(), wrong)
 			requireCode(t, rag.CodeUnauthorized, err)
+		}
+	})
+	t.Run("a key with groups only asks", func(t *testing.T) {
+		t.Parallel()
+		ring, _ := open(t, never)
+		k := ask
+		k.Groups = []string{"hr", "Finance Team"}
+		key, token, err := ring.CreateKey(t.Context(), k)
+		require.NoError(t, err)
+		p, err := ring.Authenticate(t.Context(), token)
+		require.NoError(t, err)
+		require.Equal(t, k.Groups, p.Groups)
+		listed, err := ring.Keys(t.Context(), tenant)
+		require.NoError(t, err)
+		require.Equal(t, []rag.Key{key}, listed)
+		for _, groups := range [][]string{{}, {""}, {" hr"}, {"h\nr"}, {"hr", strings.Repeat("x", 65)}, make([]string, 65)} {
+			k.Groups = groups
+			_, _, err := ring.CreateKey(t.Context(), k)
+			requireCode(t, rag.CodeInvalid, err)
+		}
+		for _, verbs := range [][]string{{"ask", "write"}, {"admin"}, {"write"}} {
+			_, _, err := ring.CreateKey(t.Context(), rag.Key{Tenant: tenant, Verbs: verbs, Groups: []string{"hr"}})
+			requireCode(t, rag.CodeInvalid, err)
 		}
 	})
 	t.Run("a revoked key ends at once and stays listed", func(t *testing.T) {

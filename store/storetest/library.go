@@ -19,7 +19,9 @@ type Database interface {
 	ingest.Publisher
 	ingest.Catalog
 	ingest.Trash
+	ingest.Labeller
 	rag.Passages
+	rag.Vocabulary
 	Reader
 	Stores
 	Batches
@@ -29,9 +31,9 @@ type Database interface {
 type Reader interface {
 	Documents(ctx context.Context, scope rag.Scope, page rag.Page) ([]rag.Document, bool, error)
 	Files(ctx context.Context, tenant string, page rag.Page) ([]rag.File, bool, error)
-	Text(ctx context.Context, tenant, fileID string) (string, error)
+	Text(ctx context.Context, scope rag.Scope, fileID string) (string, error)
 	DocumentPassages(ctx context.Context, scope rag.Scope, id string) (rag.Document, []rag.Passage, error)
-	Holders(ctx context.Context, tenant, fileID string) ([]string, error)
+	Holders(ctx context.Context, scope rag.Scope, fileID string) ([]string, error)
 }
 
 // Stores keeps stores, as api wants it.
@@ -40,6 +42,7 @@ type Stores interface {
 	EnsureStore(ctx context.Context, tenant, idOrName string) (rag.Store, error)
 	Stores(ctx context.Context, tenant string, page rag.Page) ([]rag.Store, bool, error)
 	Store(ctx context.Context, tenant, idOrName string) (rag.Store, error)
+	Readable(ctx context.Context, scope rag.Scope) (map[rag.State]int, int64, error)
 	UpdateStore(ctx context.Context, tenant, id string, name *string, metadata map[string]string) (rag.Store, error)
 }
 
@@ -68,10 +71,13 @@ func Library(t *testing.T, open OpenLibrary) {
 	t.Run("Trash", func(t *testing.T) { trashSuite(t, open) })
 	t.Run("Batches", func(t *testing.T) { batchSuite(t, open) })
 	t.Run("Stores", func(t *testing.T) { storeSuite(t, open) })
+	t.Run("Labels", func(t *testing.T) { labelSuite(t, open) })
 	t.Run("Lists", func(t *testing.T) { listSuite(t, open) })
 }
 
 const tenant = rag.DefaultTenant
+
+var everywhere = rag.Scope{Tenant: tenant}
 
 // scope makes a store.
 func (f Fixture) scope(t *testing.T, name string) rag.Scope {

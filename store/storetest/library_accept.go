@@ -147,7 +147,7 @@ func acceptSuite(t *testing.T, open OpenLibrary) {
 		attach.StoreID = f.scope(t, "other").Store
 		_, _, err = f.Accept(t.Context(), attach)
 		require.NoError(t, err)
-		held, err := f.Holders(t.Context(), tenant, file.ID)
+		held, err := f.Holders(t.Context(), everywhere, file.ID)
 		require.NoError(t, err)
 		require.ElementsMatch(t, []string{scope.Store, attach.StoreID}, held)
 		attach.FileID = "file-absent"

@@ -57,7 +57,7 @@ func serve(t *testing.T, broken string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Attach(ctx, rag.Scope{Tenant: "t", Store: store.ID}, file.ID); err != nil {
+	if _, err := l.Attach(ctx, rag.Scope{Tenant: "t", Store: store.ID}, file.ID, rag.Labels{}); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(api.New(
@@ -165,7 +165,7 @@ func (l *library) Forward(_ context.Context, _, server, _ string, body []byte) (
 	return rec.Result(), err
 }
 
-func (l *library) Upload(context.Context, rag.Scope, string, string, io.Reader) (rag.Document, error) {
+func (l *library) Upload(context.Context, rag.Scope, rag.Upload) (rag.Document, error) {
 	return rag.Document{}, absent() // the clients do not know /v1/documents
 }
 
@@ -182,7 +182,15 @@ func (l *library) AddFile(_ context.Context, tenant, filename, purpose string, b
 	return l.files[id], nil
 }
 
-func (l *library) Attach(ctx context.Context, scope rag.Scope, fileID string) (rag.Document, error) {
+func (l *library) Relabel(ctx context.Context, scope rag.Scope, id string, _ rag.Labels) (rag.Document, error) {
+	return l.Document(ctx, scope, id)
+}
+
+func (l *library) Readable(context.Context, rag.Scope) (map[rag.State]int, int64, error) {
+	return nil, 0, nil
+}
+
+func (l *library) Attach(ctx context.Context, scope rag.Scope, fileID string, _ rag.Labels) (rag.Document, error) {
 	l.mu.Lock()
 	if !slices.Contains(l.docs[scope.Store], fileID) {
 		l.docs[scope.Store] = append(l.docs[scope.Store], fileID)
@@ -265,7 +273,7 @@ func (l *library) File(_ context.Context, _, id string) (rag.File, error) {
 	return rag.File{}, absent()
 }
 
-func (l *library) Text(_ context.Context, _, id string) (string, error) {
+func (l *library) Text(_ context.Context, _ rag.Scope, id string) (string, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.bytes[id], nil
@@ -275,7 +283,7 @@ func (l *library) DocumentPassages(context.Context, rag.Scope, string) (rag.Docu
 	return rag.Document{}, nil, absent()
 }
 
-func (l *library) Holders(context.Context, string, string) ([]string, error) { return nil, nil }
+func (l *library) Holders(context.Context, rag.Scope, string) ([]string, error) { return nil, nil }
 
 type content struct{ *strings.Reader }
 
