@@ -53,7 +53,7 @@ func (s *Server) chat(c *gin.Context) error {
 	if bad != nil {
 		return refuse(bad)
 	}
-	question := toQuestion(s.NewID("ans_"), scopeOf(caller(c), *in.target.store), q)
+	question := toQuestion(s.NewID("ans_"), caller(c), *in.target.store, q)
 	head := openai.Head{ID: question.ID, Model: in.target.name, Created: s.Now().Unix()}
 	return s.answer(c, question, q.Stream, chatVoice{head, q.IncludeUsage})
 }

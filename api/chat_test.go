@@ -38,6 +38,18 @@ func TestChatPlain(t *testing.T) {
 		Sampling: rag.Sampling{MaxTokens: 9, Temperature: &zero, Seed: &seed, Stop: []string{"X"}}, Abstain: rag.AbstainOff, Budget: 700}, q)
 }
 
+func TestChatTakesTheStoresOwnCalibration(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	scenario{name: "calibrated", method: "POST", path: "/v1/vector_stores/handbook", key: keyAdmin, status: 200,
+		body: `{"metadata":{"groundwork_abstain":"{\"balanced\":0.6,\"strict\":0.7,\"embedding\":\"bge\"}"}}`}.run(t, b)
+	res := b.do(t, "POST", chatPath, keyAsk, ask("llama3.1:8b@handbook", "How many days?", ""))
+	require.Equal(t, 200, res.status, res.body)
+	require.Equal(t, &rag.Calibration{Balanced: 0.6, Strict: 0.7, Embedding: "bge"}, b.asker.asked[0].Calibration)
+	scenario{name: "weighed", method: "POST", path: "/v1/search", key: keyAsk, body: `{"query":"leave","store":"handbook","explain":true}`, status: 200,
+		has: []string{`"threshold":0.6}`}}.run(t, b)
+}
+
 func TestChatStream(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ *api.Deps, o *api.Options) { o.PublicURL = "https://kb.example.com/" })

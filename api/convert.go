@@ -7,12 +7,13 @@ import (
 	"groundwork/rag"
 )
 
-func toQuestion(id string, scope rag.Scope, q openai.Question) rag.Question {
+// toQuestion is a question of a caller to a store.
+func toQuestion(id string, p rag.Principal, st rag.Store, q openai.Question) rag.Question {
 	messages := make([]rag.Message, len(q.Messages))
 	for i, m := range q.Messages {
 		messages[i] = rag.Message{Role: m.Role, Content: m.Content}
 	}
-	return rag.Question{ID: id, Scope: narrow(scope, q.Extension.Filter), Messages: messages, Sampling: rag.Sampling{
+	return rag.Question{ID: id, Scope: narrow(scopeOf(p, st), q.Extension.Filter), Calibration: rag.CalibrationIn(st.Metadata), Messages: messages, Sampling: rag.Sampling{
 		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Stop: q.Stop},
 		Abstain: rag.Abstain(q.Extension.Abstain), Budget: q.Extension.ContextBudget}
 }
@@ -46,7 +47,7 @@ func toFilter(f openai.Filter) rag.Filter {
 func fromAnswer(a rag.Answer, base string) openai.Answer {
 	u := a.Usage
 	g := openai.Groundwork{
-		AnswerID: a.ID, Abstained: a.Abstained, Query: a.Query,
+		AnswerID: a.ID, Abstained: a.Abstained, Query: a.Query, Evidence: openai.Evidence(a.Evidence),
 		Sources: fromSources(a.Sources), Nearest: fromSources(a.Nearest), Unsupported: a.Unsupported,
 		Context: openai.ContextUse{Limit: a.Context.Limit, Budget: a.Context.Budget, PromptTokens: a.Context.PromptTokens},
 		Fingerprint: openai.Fingerprint{

@@ -467,6 +467,14 @@ func (a *asker) Search(_ context.Context, _ rag.Scope, query string, _ int) ([]r
 		{Passage: other, Score: 0.2, TextRank: 9, Dropped: "weak"}}, nil
 }
 
+func (a *asker) Weigh(_ context.Context, _ rag.Scope, _ string, c *rag.Calibration) (rag.Evidence, error) {
+	e := rag.Evidence{Strength: 0.71, Threshold: 0.65}
+	if c != nil {
+		e.Threshold = c.Balanced
+	}
+	return e, nil
+}
+
 // models forwards to a function.
 type models struct {
 	forward func(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error)

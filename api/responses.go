@@ -23,7 +23,7 @@ func (s *Server) responses(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	q := toQuestion(s.NewID("ans_"), scopeOf(caller(c), st), r.Question)
+	q := toQuestion(s.NewID("ans_"), caller(c), st, r.Question)
 	if r.Tool != nil {
 		q.Scope = narrow(q.Scope, r.Tool.Filter)
 		q.Passages, q.MinScore = r.Tool.K, r.Tool.Threshold

@@ -26,12 +26,37 @@ func (s *Server) search(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	ranked, err := s.find(c, narrow(scopeOf(caller(c), st), q.Filter), q)
+	scope := narrow(scopeOf(caller(c), st), q.Filter)
+	ranked, err := s.find(c, scope, q)
 	if err != nil {
 		return err
 	}
-	s.reply(c, http.StatusOK, openai.NewSearchResults(q.Queries[0], st.ID, fromRanked(ranked)))
+	out := openai.NewSearchResults(q.Queries[0], st.ID, fromRanked(ranked))
+	if q.Explain {
+		evidence, err := s.weigh(c, scope, q.Queries[0], rag.CalibrationIn(st.Metadata))
+		if err != nil {
+			return err
+		}
+		out.Evidence = &evidence
+	}
+	s.reply(c, http.StatusOK, out)
 	return nil
+}
+
+// weigh tells by what the question would be answered or not.
+func (s *Server) weigh(c *gin.Context, scope rag.Scope, query string, calibration *rag.Calibration) (openai.Evidence, error) {
+	release, err := s.lookups.take(caller(c).KeyID)
+	if err != nil {
+		return openai.Evidence{}, err
+	}
+	defer release()
+	ctx, cancel := s.bounded(c.Request.Context())
+	defer cancel()
+	e, err := s.Asker.Weigh(ctx, scope, query, calibration)
+	if err != nil {
+		return openai.Evidence{}, explain(ctx, err)
+	}
+	return openai.Evidence(e), nil
 }
 
 func (s *Server) searchStore(c *gin.Context) error {

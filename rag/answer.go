@@ -11,6 +11,8 @@ type Question struct {
 	MinScore float64 // passages of a lower score are not used
 	Abstain  Abstain // instead of the configured operating point; empty: that
 	Budget   int     // prompt tokens for passages instead of what the measured speed allows; 0: that
+
+	Calibration *Calibration // of the store; nil: the defaults
 }
 
 // Delta is one piece of a streamed answer. The first carries what was found, the
@@ -91,6 +93,7 @@ type Answer struct {
 	Text        string
 	Abstained   bool
 	Query       string   // what was searched for
+	Evidence    Evidence // by which it was answered or not
 	Nearest     []Source // of an abstention: the nearest passages, which the model was not given
 	Sources     []Source
 	Citations   []Citation

@@ -2,16 +2,6 @@ package rag
 
 import "strings"
 
-// Abstain says how weak the evidence must be for an abstention.
-type Abstain string
-
-// The operating points.
-const (
-	AbstainOff      Abstain = "off"      // always answer
-	AbstainBalanced Abstain = "balanced" // few wrong refusals
-	AbstainStrict   Abstain = "strict"   // few wrong answers
-)
-
 // evidence is what the judge looks at, all of it known before generation.
 type evidence struct {
 	cosine    float64 // of the best passage with the query or its last sentence
@@ -28,20 +18,6 @@ func (e evidence) strength() float64 {
 		return e.cosine - valueCost
 	}
 	return e.cosine
-}
-
-// threshold is the strength below which the answer is the abstention. The
-// figures hold for the cosines of bge-small-en-v1.5; docs/adr/0007 has the
-// curve they were read off.
-func (a Abstain) threshold() float64 {
-	switch a {
-	case AbstainOff:
-		return -1
-	case AbstainStrict:
-		return 0.68
-	default:
-		return 0.65
-	}
 }
 
 var valuePhrases = []string{

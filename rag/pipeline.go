@@ -57,11 +57,10 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	kept, dropped := p.wanted(q, found)
 	a.Context.Dropped = drops(dropped)
 	abstain := cmp.Or(q.Abstain, p.Options.Abstain)
-	proof, err := p.weigh(ctx, q.Scope, a.Query, kept, abstain)
-	if err != nil {
+	if a.Evidence, err = p.weigh(ctx, q, abstain, a.Query, kept); err != nil {
 		return a, err
 	}
-	if len(kept) == 0 || proof.strength() < abstain.threshold() {
+	if len(kept) == 0 || a.Evidence.weak() {
 		watch.lap("select")
 		return p.abstain(a, kept, watch, emit)
 	}
@@ -169,30 +168,6 @@ func (p *Pipeline) checkFilter(ctx context.Context, scope Scope) error {
 	}
 	return &Error{Code: CodeInvalid, Param: "filters", Message: fmt.Sprintf("No document of this store has the attribute %q. There is %s; correct the filter.",
 		unknown[0], strings.Join(append(known, BuiltIn()...), ", "))}
-}
-
-// weigh collects the evidence for query. What stands before the last sentence
-// ("I broke my laptop. Who …") tells the circumstances and lowers the cosine
-// with the passage that answers, so the last sentence is looked up on its own too.
-func (p *Pipeline) weigh(ctx context.Context, scope Scope, query string, kept []Ranked, abstain Abstain) (evidence, error) {
-	e := evidence{asksValue: asksValue(query)}
-	for _, r := range kept {
-		e.cosine = max(e.cosine, r.Dense)
-	}
-	parts := sentences(query)
-	if len(parts) < 2 || len(kept) == 0 || abstain == AbstainOff {
-		return e, nil
-	}
-	last := parts[len(parts)-1]
-	vector, err := p.Embedder.EmbedQuery(ctx, query[last.start:last.end])
-	if err != nil {
-		return e, err
-	}
-	hits, err := p.Searcher.Dense(ctx, scope, vector, 1)
-	for _, h := range hits {
-		e.cosine = max(e.cosine, h.Score)
-	}
-	return e, err
 }
 
 // choose fits passages into the tokens that the first-token target allows.

@@ -15,6 +15,7 @@ type Groundwork struct {
 	AnswerID    string             `json:"answer_id"`
 	Abstained   bool               `json:"abstained"`
 	Query       string             `json:"query"` // what was searched for
+	Evidence    Evidence           `json:"evidence"`
 	Sources     []Source           `json:"sources"`
 	Citations   []Citation         `json:"citations"`
 	Unsupported [][2]int           `json:"unsupported"`       // sentences of the answer that no passage supports: start, end
@@ -22,6 +23,13 @@ type Groundwork struct {
 	Context     ContextUse         `json:"context"`
 	TimingsMs   map[string]float64 `json:"timings_ms"`
 	Fingerprint Fingerprint        `json:"fingerprint"`
+}
+
+// Evidence is what the decision to answer or to abstain was made by: below the
+// threshold the answer is the abstention. A threshold of -1 is never reached.
+type Evidence struct {
+	Strength  float64 `json:"strength"`
+	Threshold float64 `json:"threshold"`
 }
 
 // Sources is the extension object on the first chunk of a stream.

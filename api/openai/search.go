@@ -145,6 +145,8 @@ type SearchResults struct {
 	Query  string   `json:"query"`
 	Store  string   `json:"store"`
 	Data   []Ranked `json:"data"`
+
+	Evidence *Evidence `json:"evidence,omitempty"` // with explain
 }
 
 // NewSearchPage turns ranked passages into OpenAI's page.

@@ -150,6 +150,11 @@ func (o observedAsker) Search(ctx context.Context, scope rag.Scope, query string
 	return o.next.Search(ctx, scope, query, k)
 }
 
+// Weigh implements api.Asker.
+func (o observedAsker) Weigh(ctx context.Context, scope rag.Scope, query string, calibration *rag.Calibration) (rag.Evidence, error) {
+	return o.next.Weigh(ctx, scope, query, calibration)
+}
+
 // localKeys also admits the token of the data directory's own lock, so that
 // the command line of the same user works when keys exist.
 type localKeys struct {

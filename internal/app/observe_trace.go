@@ -82,6 +82,14 @@ func (t tracedAsker) Search(ctx context.Context, scope rag.Scope, query string, 
 	return ranked, err
 }
 
+// Weigh implements api.Asker.
+func (t tracedAsker) Weigh(ctx context.Context, scope rag.Scope, query string, calibration *rag.Calibration) (rag.Evidence, error) {
+	ctx, span := t.tracing.Start(ctx, "weigh", telemetry.Retrieval(scope.Store)...)
+	evidence, err := t.next.Weigh(ctx, scope, query, calibration)
+	span.End(string(rag.CodeOf(err)))
+	return evidence, err
+}
+
 // tracedQueries makes spans of what a question lets embed.
 type tracedQueries struct {
 	rag.Embedder

@@ -1,0 +1,53 @@
+package rag
+
+import "context"
+
+// Weigh tells what Ask would decide by whether to answer query; calibration is
+// the store's own, or nil. It looks at everything even where Ask always answers.
+func (p *Pipeline) Weigh(ctx context.Context, scope Scope, query string, calibration *Calibration) (Evidence, error) {
+	found, err := p.retrieve(ctx, scope, query, newStopwatch())
+	if err != nil {
+		return Evidence{}, err
+	}
+	kept, _ := distinct(found, p.Options.K, p.Analyze)
+	e, err := p.evidence(ctx, scope, query, kept, true)
+	return p.judge(e, p.Options.Abstain, calibration, kept), err
+}
+
+// weigh is the evidence for query. Where every question is answered anyway it costs nothing.
+func (p *Pipeline) weigh(ctx context.Context, q Question, abstain Abstain, query string, kept []Ranked) (Evidence, error) {
+	e, err := p.evidence(ctx, q.Scope, query, kept, abstain != AbstainOff)
+	return p.judge(e, abstain, q.Calibration, kept), err
+}
+
+func (p *Pipeline) judge(e evidence, abstain Abstain, own *Calibration, kept []Ranked) Evidence {
+	out := Evidence{Threshold: abstain.threshold(own, p.About.Embedding)}
+	if len(kept) > 0 {
+		out.Strength = e.strength()
+	}
+	return out
+}
+
+// evidence collects what speaks for an answer. What stands before the last sentence
+// ("I broke my laptop. Who …") tells the circumstances and lowers the cosine
+// with the passage that answers, so the last sentence is looked up on its own too, if the look is to be close.
+func (p *Pipeline) evidence(ctx context.Context, scope Scope, query string, kept []Ranked, closely bool) (evidence, error) {
+	e := evidence{asksValue: asksValue(query)}
+	for _, r := range kept {
+		e.cosine = max(e.cosine, r.Dense)
+	}
+	parts := sentences(query)
+	if len(parts) < 2 || len(kept) == 0 || !closely {
+		return e, nil
+	}
+	last := parts[len(parts)-1]
+	vector, err := p.Embedder.EmbedQuery(ctx, query[last.start:last.end])
+	if err != nil {
+		return e, err
+	}
+	hits, err := p.Searcher.Dense(ctx, scope, vector, 1)
+	for _, h := range hits {
+		e.cosine = max(e.cosine, h.Score)
+	}
+	return e, err
+}
