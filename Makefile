@@ -118,6 +118,7 @@ bench:
 	@go test -run '^$$' -bench . -benchtime 1s -timeout 30m ./store/local ./rag ./internal/app
 
 bench-index: test-setup
+	@./bin/groundwork eval retrieval --data-dir .groundwork/eval
 	@go test -run '^$$' -bench AgainstEmbedded -benchtime 200x -timeout 60m ./store/qdrant
 	@go test -run '^$$' -bench RetrievalSets -benchtime 1x -timeout 60m ./internal/app/indextest
 	@go test -run '^$$' -bench Tenants -benchtime 500x -v -timeout 3h ./internal/app/indextest

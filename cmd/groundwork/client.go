@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"groundwork/eval"
 )
 
 // client talks to a server's HTTP interface.
@@ -104,6 +106,7 @@ type document struct {
 	ID       string `json:"id"`
 	Filename string `json:"filename"`
 	Status   string `json:"status"`
+	SHA256   string `json:"sha256,omitempty"`
 	Error    *struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
@@ -192,12 +195,26 @@ func (c *client) documents(ctx context.Context, store string) ([]document, error
 type answer struct {
 	Text       string  `json:"text"`
 	Groundwork details `json:"groundwork"`
+	Usage      usage   `json:"usage"`
+}
+
+// usage is what the model server counted.
+type usage struct {
+	PromptTokens     int `json:"prompt_tokens"`
+	CompletionTokens int `json:"completion_tokens"`
+}
+
+// evidence is what the decision to answer was made by.
+type evidence struct {
+	Strength  float64 `json:"strength"`
+	Threshold float64 `json:"threshold"`
 }
 
 type details struct {
-	AnswerID  string `json:"answer_id"`
-	Abstained bool   `json:"abstained"`
-	Query     string `json:"query"`
+	AnswerID  string   `json:"answer_id"`
+	Abstained bool     `json:"abstained"`
+	Query     string   `json:"query"`
+	Evidence  evidence `json:"evidence"`
 	Sources   []struct {
 		Index      int      `json:"index"`
 		DocumentID string   `json:"document_id"`
@@ -227,7 +244,7 @@ type details struct {
 	Unsupported [][2]int           `json:"unsupported"`
 	Context     map[string]any     `json:"context"`
 	TimingsMs   map[string]float64 `json:"timings_ms"`
-	Fingerprint map[string]any     `json:"fingerprint"`
+	Fingerprint eval.Fingerprint   `json:"fingerprint"`
 }
 
 // ask streams an answer; emit gets each piece of text.
@@ -253,6 +270,7 @@ func (c *client) ask(ctx context.Context, model, question string, emit func(stri
 				Delta struct{ Content string }
 			}
 			Groundwork *details
+			Usage      *usage
 			Error      *apiError
 		}
 		if err := json.Unmarshal([]byte(data), &chunk); err != nil {
@@ -263,6 +281,9 @@ func (c *client) ask(ctx context.Context, model, question string, emit func(stri
 		}
 		if chunk.Groundwork != nil {
 			a.Groundwork = *chunk.Groundwork
+		}
+		if chunk.Usage != nil {
+			a.Usage = *chunk.Usage
 		}
 		for _, choice := range chunk.Choices {
 			a.Text += choice.Delta.Content
@@ -277,7 +298,7 @@ func (c *client) ask(ctx context.Context, model, question string, emit func(stri
 
 func (c *client) openStream(ctx context.Context, model, question string) (*http.Response, error) {
 	raw, err := json.Marshal(map[string]any{
-		"model": model, "stream": true,
+		"model": model, "stream": true, "stream_options": map[string]bool{"include_usage": true},
 		"messages": []map[string]string{{"role": "user", "content": question}},
 	})
 	if err != nil {

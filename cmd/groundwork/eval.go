@@ -2,165 +2,190 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"groundwork/configs"
 	"groundwork/eval"
+	"groundwork/eval/runs"
 )
 
+// evalFlags are what `eval run` was asked.
+type evalFlags struct {
+	store, questions, dataDir, model, label string
+	k, parallel                             int
+	answers, fresh                          bool
+	prices                                  eval.Prices
+}
+
 func (c *cli) evalCmd() *cobra.Command {
-	var store, questions, dataDir, model string
-	var k int
-	var answers bool
+	cmd := c.evalRunCmd("eval")
+	cmd.Short = "Score retrieval and answers on questions whose answers are known"
+	cmd.Long = "eval by itself is eval run: it asks every question of a file over a store, scores what comes back and\nkeeps the run. Its other words measure retrieval on sets of passages, and show and compare runs.\n\n" + evalRunHelp
+	cmd.Example = "  groundwork eval --store sample --questions eval/sample/questions.jsonl\n  groundwork eval retrieval --data ../data\n  groundwork eval diff 20261127-0915 last"
+	cmd.AddCommand(c.evalRunCmd("run"), c.evalListCmd(), c.evalShowCmd(), c.evalDiffCmd(), c.evalRetrievalCmd())
+	return cmd
+}
+
+const evalRunHelp = "Scored are: is a gold passage among the passages found, is the answer right (must_contain), how many key\n" +
+	"facts and numbers does it hold, is it refused rightly or wrongly, do its citations point at the gold quotes,\n" +
+	"and is every citation the document's text at its offsets; latency, tokens and cost.\n" +
+	"With --answers=false only retrieval is scored.\n\n" +
+	"Every outcome is on the disk before the next question is asked. The same command after an interruption\n" +
+	"goes on with the run, unless documents, questions, model or prompt changed, or --fresh is given."
+
+func (c *cli) evalRunCmd(name string) *cobra.Command {
+	var f evalFlags
 	cmd := &cobra.Command{
-		Use: "eval", Short: "Score retrieval and answers on questions whose answers are known", Args: cobra.NoArgs,
-		Long: "eval asks every question of a JSONL file over a store and counts: is a gold passage among the\n" +
-			"passages found, is the answer right (must_contain), is it refused rightly or wrongly, is it cited,\n" +
-			"and is every citation the document's text at its offsets. With --answers=false only retrieval is scored.",
-		Example: "  groundwork eval --store sample --questions eval/sample/questions.jsonl\n  groundwork eval --store handbook --questions questions.jsonl --answers=false -k 10",
+		Use: name, Short: "Ask a question set over a store, score and keep what comes back", Args: cobra.NoArgs,
+		Long:    "run asks every question of a JSONL file over a store.\n\n" + evalRunHelp,
+		Example: "  groundwork eval run --store sample --questions eval/sample/questions.jsonl --label before\n  groundwork eval run --store handbook --questions questions.jsonl --answers=false -k 10",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.config()
+			run, outcomes, err := c.evalRun(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
-			override(&cfg, "", dataDir, model)
-			file, err := os.Open(questions)
-			if err != nil {
-				return err
-			}
-			set, err := eval.Read(file)
-			file.Close()
-			if err != nil {
-				return err
-			}
-			api, stop, err := c.connect(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer stop()
-			if err := api.waitReady(cmd.Context(), cfg.LLM.StartTimeout, func(string) {}); err != nil {
-				return err
-			}
-			return c.evaluate(cmd.Context(), &evaluator{api: api, store: store, k: k, texts: map[string][]rune{}}, set, answers)
+			return c.printRun(run, outcomes, f.prices)
 		},
 	}
-	cmd.Flags().StringVarP(&store, "store", "s", "documents", "store to ask")
-	cmd.Flags().StringVar(&questions, "questions", "", "question set (JSONL: id, question, answer, gold, type, must_contain)")
-	cmd.Flags().IntVarP(&k, "top-k", "k", 5, "passages that count as found")
-	cmd.Flags().BoolVar(&answers, "answers", true, "also ask the model and score its answers")
-	addLocalFlags(cmd, &dataDir, &model)
+	flags := cmd.Flags()
+	flags.StringVarP(&f.store, "store", "s", "documents", "store to ask")
+	flags.StringVar(&f.questions, "questions", "", "question set (JSONL: id, question, answer, gold, type, must_contain)")
+	flags.IntVarP(&f.k, "top-k", "k", 5, "passages that count as found")
+	flags.BoolVar(&f.answers, "answers", true, "also ask the model and score its answers")
+	flags.IntVar(&f.parallel, "parallel", 0, "questions at once; 0: as many as the model servers answer at once, at most 8")
+	flags.StringVar(&f.label, "label", "", "a word that names the run in lists")
+	flags.BoolVar(&f.fresh, "fresh", false, "start a new run instead of going on with one that broke off")
+	priceFlags(cmd, &f.prices)
+	addLocalFlags(cmd, &f.dataDir, &f.model)
 	if err := cmd.MarkFlagRequired("questions"); err != nil {
 		panic(err) // the flag is defined above
 	}
 	return cmd
 }
 
-type evaluator struct {
-	api   *client
-	store string
-	k     int
-	texts map[string][]rune // of documents, by id
+func priceFlags(cmd *cobra.Command, p *eval.Prices) {
+	cmd.Flags().Float64Var(&p.Prompt, "price-prompt", 0, "price of a million prompt tokens")
+	cmd.Flags().Float64Var(&p.Completion, "price-completion", 0, "price of a million tokens of answers")
+	cmd.Flags().Float64Var(&p.Hour, "price-hour", 0, "price of an hour of the machine")
 }
 
-func (c *cli) evaluate(ctx context.Context, e *evaluator, set []eval.Question, answers bool) error {
-	model := ""
-	if answers {
-		var err error
-		if model, err = e.api.storeModel(ctx, e.store); err != nil {
-			return err
+// runStore is where the runs of a data directory are kept.
+func runStore(cfg configs.Config) runs.Store {
+	return runs.In(filepath.Join(cfg.Server.DataDir, "runs"))
+}
+
+// readQuestions gives a question set and its hash.
+func readQuestions(path string) (set []eval.Question, hash string, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, "", err
+	}
+	if set, err = eval.Read(strings.NewReader(string(raw))); err != nil {
+		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	if len(set) == 0 {
+		return nil, "", fmt.Errorf("%s holds no questions", path)
+	}
+	sum := sha256.Sum256(raw)
+	return set, hex.EncodeToString(sum[:8]), nil
+}
+
+// evalRun asks, and keeps what comes back.
+func (c *cli) evalRun(ctx context.Context, f evalFlags) (runs.Run, []eval.Outcome, error) {
+	set, hash, err := readQuestions(f.questions)
+	if err != nil {
+		return runs.Run{}, nil, err
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return runs.Run{}, nil, err
+	}
+	override(&cfg, "", f.dataDir, f.model)
+	api, stop, err := c.connect(ctx, cfg)
+	if err != nil {
+		return runs.Run{}, nil, err
+	}
+	defer stop()
+	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
+		return runs.Run{}, nil, err
+	}
+	made := runs.Made{Label: f.label, Server: c.server, Store: f.store, Questions: hash, QuestionsFile: filepath.Base(f.questions), K: f.k, Client: version}
+	if f.answers {
+		if made.Model, err = api.storeModel(ctx, f.store); err != nil {
+			return runs.Run{}, nil, err
 		}
+	}
+	if made.Corpus, err = api.corpus(ctx, f.store); err != nil {
+		return runs.Run{}, nil, err
+	}
+	if f.parallel == 0 {
+		f.parallel = api.parallel(ctx)
+	}
+	return c.askAll(ctx, runStore(cfg), made, set, f, &evaluator{api: api, store: f.store, k: f.k, model: made.Model})
+}
+
+func (c *cli) askAll(ctx context.Context, store runs.Store, made runs.Made, set []eval.Question, f evalFlags, e *evaluator) (run runs.Run, outcomes []eval.Outcome, err error) {
+	w, err := store.Begin(made, len(set), f.fresh)
+	if err != nil {
+		return run, nil, err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	if n := len(w.Known()); n > 0 {
+		fmt.Fprintf(c.err, "going on with run %s: %d of %d questions are asked already\n", w.Run().ID, n, len(set))
 	}
 	bar := c.progress("asking", len(set))
-	outcomes := make([]eval.Outcome, 0, len(set))
-	for i, q := range set {
-		o, err := e.question(ctx, q, model)
-		if err != nil {
-			return fmt.Errorf("question %s: %w", q.ID, err)
-		}
-		outcomes = append(outcomes, o)
-		bar.set(i + 1)
-	}
+	bar.skip(len(w.Known()))
+	outcomes, err = w.Ask(ctx, set, f.parallel, e.question, bar.set)
 	bar.done()
-	summary := eval.Summarise(outcomes, eval.Prices{})
-	if c.json {
-		return c.printJSON(map[string]any{"summary": summary, "questions": outcomes, "k": e.k, "model": model})
+	if err != nil {
+		return w.Run(), nil, fmt.Errorf("run %s broke off; the same command goes on with it: %w", w.Run().ID, err)
 	}
-	c.printf("%-42s %s\n", fmt.Sprintf("a gold passage among the first %d", e.k), summary.Hit)
-	c.printf("%-42s %s\n", fmt.Sprintf("all gold passages among the first %d", e.k), summary.Recall)
-	if answers {
-		c.printf("%-42s %s\n", "answered right", summary.Right)
-		c.printf("%-42s %s\n", "wrongly refused", summary.WronglyRefused)
-		c.printf("%-42s %s\n", "unanswerable and rightly refused", summary.RightlyRefused)
-		c.printf("%-42s %s\n", "answers with a citation", summary.Cited)
-		c.printf("%-42s %s\n", "answers whose citations are all verbatim", summary.Verbatim)
-	}
-	return nil
+	return w.Run(), outcomes, nil
 }
 
-func (e *evaluator) question(ctx context.Context, q eval.Question, model string) (eval.Outcome, error) {
-	o := eval.Outcome{ID: q.ID, Type: q.Type, Question: q.Question, Expected: q.Answer, Known: q.Answerable()}
-	var found struct{ Data []ranked }
-	err := e.api.call(ctx, http.MethodPost, "/v1/search", map[string]any{"query": q.Question, "store": e.store, "k": e.k}, &found)
+// corpus is a hash of the names and contents of a store's documents.
+func (c *client) corpus(ctx context.Context, store string) (string, error) {
+	docs, err := c.documents(ctx, store)
 	if err != nil {
-		return o, err
+		return "", err
 	}
-	var passages []eval.Passage
-	for _, r := range found.Data {
-		if r.Dropped == nil {
-			passages = append(passages, eval.Passage{Path: r.Filename, Text: r.Text})
+	lines := make([]string, 0, len(docs))
+	for _, d := range docs {
+		if d.Status == "ready" {
+			lines = append(lines, d.Filename+"\x00"+d.SHA256+"\n")
 		}
 	}
-	o.Recall = o.Known
-	for _, ok := range eval.Found(q, passages) {
-		o.Hit, o.Recall = o.Hit || ok, o.Recall && ok
-	}
-	if model == "" {
-		return o, nil
-	}
-	a, err := e.api.ask(ctx, model, q.Question, func(string) {})
-	if err != nil {
-		return o, err
-	}
-	o.Answered = true
-	o.Answer, o.Refused, o.Right = a.Text, a.Groundwork.Abstained, eval.Right(q, a.Text)
-	o.Cited = len(a.Groundwork.Citations) > 0
-	o.FirstMs = a.Groundwork.TimingsMs["first_token"]
-	if n, ok := a.Groundwork.Context["prompt_tokens"].(float64); ok {
-		o.Tokens.Prompt = int(n)
-	}
-	o.Verbatim, err = e.verbatim(ctx, a)
-	return o, err
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return hex.EncodeToString(sum[:8]), nil
 }
 
-// verbatim checks every citation against the document's text, as anybody can through the API.
-func (e *evaluator) verbatim(ctx context.Context, a answer) (bool, error) {
-	for _, cite := range a.Groundwork.Citations {
-		text, ok := e.texts[cite.DocumentID]
-		if !ok {
-			resp, err := e.api.send(ctx, http.MethodGet, "/v1/files/"+url.PathEscape(cite.DocumentID)+"/text", "", nil)
-			if err != nil {
-				return false, err
-			}
-			raw, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			if err != nil {
-				return false, err
-			}
-			text = []rune(string(raw))
-			e.texts[cite.DocumentID] = text
+// parallel is how many answers the model servers make at once, 1 when they do not tell; a key has eight streams by default.
+func (c *client) parallel(ctx context.Context) int {
+	state, _, err := c.ready(ctx)
+	if err != nil {
+		return 1
+	}
+	slots := 0
+	for _, check := range state.Checks {
+		servers, ok := check.Facts["servers"].([]any)
+		if check.Name != "chat" || !ok {
+			continue
 		}
-		inSource := false
-		for _, s := range a.Groundwork.Sources {
-			inSource = inSource || s.Index == cite.Source && s.DocumentID == cite.DocumentID && s.Start <= cite.Start && cite.End <= s.End
-		}
-		if !inSource || cite.Start < 0 || cite.End > len(text) || cite.Start >= cite.End || string(text[cite.Start:cite.End]) != cite.Quote {
-			return false, nil
+		for _, s := range servers {
+			facts, _ := s.(map[string]any)
+			n, _ := facts["slots"].(float64)
+			slots += int(n)
 		}
 	}
-	return true, nil
+	return min(max(slots, 1), 8)
 }

@@ -9,13 +9,15 @@ import (
 	"golang.org/x/term"
 )
 
-// progress draws a bar on a terminal and prints a line every ten seconds elsewhere.
+// progress draws a bar on a terminal and prints a line every ten seconds elsewhere, both with the time that is left.
 type progress struct {
 	bar   *progressbar.ProgressBar
 	cli   *cli
 	label string
 	total int64
 	unit  string
+	began time.Time
+	from  int64 // was done at the begin
 	last  time.Time
 }
 
@@ -30,7 +32,7 @@ func (c *cli) download(label string, total int64) *progress {
 }
 
 func (c *cli) newProgress(label string, total int64, bytes bool) *progress {
-	p := &progress{cli: c, label: label, total: total, last: time.Now()}
+	p := &progress{cli: c, label: label, total: total, began: time.Now(), last: time.Now()}
 	if !c.watched() {
 		if bytes {
 			p.unit = " bytes"
@@ -50,6 +52,23 @@ func (c *cli) watched() bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// skip tells that n were done before, which says nothing of the time that is left.
+func (p *progress) skip(n int) {
+	p.from, p.began = int64(n), time.Now()
+	if p.bar != nil {
+		_ = p.bar.Set(n)
+	}
+}
+
+// left is the time that the rest takes at the pace so far, or nothing when that is not known yet.
+func (p *progress) left(n int64) string {
+	if n <= p.from {
+		return ""
+	}
+	rest := time.Duration(float64(time.Since(p.began)) * float64(p.total-n) / float64(n-p.from))
+	return fmt.Sprintf(", about %s left", rest.Round(time.Second))
+}
+
 func (p *progress) set(n int) { p.set64(int64(n)) }
 
 func (p *progress) set64(n int64) {
@@ -59,7 +78,7 @@ func (p *progress) set64(n int64) {
 	}
 	if time.Since(p.last) >= 10*time.Second {
 		p.last = time.Now()
-		fmt.Fprintf(p.cli.err, "%s: %d of %d%s\n", p.label, n, p.total, p.unit)
+		fmt.Fprintf(p.cli.err, "%s: %d of %d%s%s\n", p.label, n, p.total, p.unit, p.left(n))
 	}
 }
 

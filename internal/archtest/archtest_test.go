@@ -56,12 +56,14 @@ var table = map[string]rule{
 	"eval/plot":               {},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
+	"internal/app/retrieval":  {ours: []string{"configs", "eval", "ingest", "ingest/chunk", "ingest/parse", "internal/app", "rag", "rag/analyze", "store/local"}, theirs: []string{"modernc.org/sqlite"}},
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
 	"internal/apptest":        {ours: []string{"internal/app"}, theirs: []string{"github.com/stretchr/testify"}},
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
 	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/load", "eval/runs", "eval/tune", "internal/app", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
+	"cmd/groundwork":          {ours: []string{"configs", "internal/app", "eval", "eval/load", "eval/runs", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
 }
 
 // only names the one package that may import a library.

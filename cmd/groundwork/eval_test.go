@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/eval"
+	"groundwork/eval/runs"
+)
+
+// questionsOf makes a question file over a store "h" that holds what answers them.
+func (s shell) questions(n int) (file string) {
+	s.t.Helper()
+	docs, text := s.t.TempDir(), strings.Builder{}
+	for i := range n {
+		write(s.t, docs, map[string]string{fmt.Sprintf("docs/room%d.md", i): fmt.Sprintf("# Room %d\n\nThe blinds of room %d were made in %d.", i, i, 1900+i)})
+		fmt.Fprintf(&text, `{"id":"q%d","question":"When were the blinds of room %d made?","answer":"In %d.","gold":[{"path":"room%d.md","quote":"made in %d"}],"must_contain":["%d"]}`+"\n", i, i, 1900+i, i, 1900+i, 1900+i)
+	}
+	write(s.t, docs, map[string]string{"q.jsonl": text.String()})
+	_, err := s.run("ingest", filepath.Join(docs, "docs"), "--store", "h")
+	require.NoError(s.t, err)
+	return filepath.Join(docs, "q.jsonl")
+}
+
+func (s shell) getenv(name string) string {
+	return (&cli{environment: environment{environ: s.environ}}).getenv(name)
+}
+
+func TestEvalRunsAreKeptAndCompared(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	file := s.questions(12)
+	out, err := s.run("eval", "run", "--store", "h", "--questions", file, "--label", "before", "--json", "--price-hour", "1")
+	require.NoError(t, err)
+	var first struct {
+		Run       runs.Run
+		Summary   eval.Summary
+		Questions []eval.Outcome
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &first))
+	require.Len(t, first.Questions, 12)
+	require.Equal(t, 12, first.Summary.Right.Of)
+	require.Equal(t, first.Summary.Verbatim.Of, first.Summary.Verbatim.N)
+	require.Positive(t, first.Summary.Tokens.Prompt)
+	require.Positive(t, first.Summary.Cost)
+	require.Equal(t, "test-chat", first.Questions[0].Fingerprint.Model)
+	require.NotEmpty(t, first.Run.Made.Corpus)
+
+	_, err = s.run("eval", "--store", "h", "--questions", file, "--label", "after") // the short form
+	require.NoError(t, err)
+	out, err = s.run("eval", "list")
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(out, "\n"))
+	require.Regexp(t, `(?s)after.*before`, out, "newest first")
+	out, err = s.run("eval", "show", "last")
+	require.NoError(t, err)
+	require.Contains(t, out, "answered right")
+	out, err = s.run("eval", "diff", first.Run.ID, "last")
+	require.NoError(t, err)
+	require.NotContains(t, out, "WORSE")
+
+	s.spoil("last")
+	out, err = s.run("eval", "diff", first.Run.ID, "last")
+	require.ErrorIs(t, err, errReported)
+	require.Regexp(t, `hit .*WORSE`, out)
+	_, err = s.run("eval", "diff", "1999", "last")
+	require.ErrorContains(t, err, "there is no run")
+}
+
+// spoil makes the passages of a run's outcomes not found.
+func (s shell) spoil(id string) {
+	s.t.Helper()
+	folder := filepath.Join(s.getenv("GROUNDWORK_SERVER__DATA_DIR"), "runs")
+	run, _, err := runs.In(folder).Load(id)
+	require.NoError(s.t, err)
+	path := filepath.Join(folder, run.ID, "outcomes.jsonl")
+	raw, err := os.ReadFile(path)
+	require.NoError(s.t, err)
+	require.Contains(s.t, string(raw), `"hit":true`)
+	require.NoError(s.t, os.WriteFile(path, bytes.ReplaceAll(raw, []byte(`"hit":true`), []byte(`"hit":false`)), 0o600))
+}
+
+func TestEvalGoesOnWithARunThatBrokeOff(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	file := s.questions(4)
+	_, err := s.run("eval", "--store", "h", "--questions", file, "--answers=false")
+	require.NoError(t, err)
+	folder := filepath.Join(s.getenv("GROUNDWORK_SERVER__DATA_DIR"), "runs")
+	run, outcomes, err := runs.In(folder).Load("last")
+	require.NoError(t, err)
+	require.Len(t, outcomes, 4)
+
+	// as if it had been killed before the third question
+	run.Finished = runs.Run{}.Finished
+	raw, err := json.Marshal(run)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, run.ID, "run.json"), raw, 0o600))
+	path := filepath.Join(folder, run.ID, "outcomes.jsonl")
+	raw, err = os.ReadFile(path)
+	require.NoError(t, err)
+	lines := bytes.SplitAfter(raw, []byte("\n"))
+	require.NoError(t, os.WriteFile(path, append(bytes.Join(lines[:2], nil), lines[2][:10]...), 0o600))
+	out, err := s.run("eval", "list")
+	require.NoError(t, err)
+	require.Contains(t, out, "broke off")
+
+	_, err = s.run("eval", "--store", "h", "--questions", file, "--answers=false")
+	require.NoError(t, err)
+	all, err := runs.In(folder).List()
+	require.NoError(t, err)
+	require.Len(t, all, 1, "no second run was begun")
+	_, again, err := runs.In(folder).Load("last")
+	require.NoError(t, err)
+	require.ElementsMatch(t, outcomes, again)
+}
+
+func TestEvalRetrievalPrintsEveryLeg(t *testing.T) {
+	t.Parallel()
+	s, data := setup(t), t.TempDir()
+	write(t, data, map[string]string{
+		"retrieval/made/corpus.jsonl":  `{"_id":"a","text":"The ledger closes on the fifth day."}` + "\n" + `{"_id":"b","text":"Dogs may come on Fridays."}`,
+		"retrieval/made/queries.jsonl": `{"_id":"q1","text":"When does the ledger close?"}`,
+		"retrieval/made/qrels.tsv":     "q1\ta\t1\n",
+	})
+	out, err := s.run("eval", "retrieval", "--data", data)
+	require.NoError(t, err)
+	for _, want := range []string{"made: 2 passages, 1 questions", "fts5", "bm25", "dense", "rrf", "hybrid", "mean over the sets", "times plain FTS5"} {
+		require.Contains(t, out, want)
+	}
+	out, err = s.run("eval", "retrieval", "--data", data, "--json")
+	require.NoError(t, err)
+	require.Contains(t, out, `"ndcg@10": 1`)
+	_, err = s.run("eval", "retrieval", "--data", t.TempDir())
+	require.ErrorContains(t, err, "holds no sets")
+}
