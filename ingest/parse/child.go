@@ -53,6 +53,7 @@ func serve(in io.Reader, out io.Writer) error {
 		return errors.New("the request cannot be read")
 	}
 	debug.SetMemoryLimit(req.Limits.Memory / 2)
+	debug.SetGCPercent(400) // a short life with a small heap
 	debug.SetMaxStack(256 << 20)
 	if err := confine(req.Limits, req.CacheDir, req.Warm); err != nil {
 		return fmt.Errorf("confine: %w", err)

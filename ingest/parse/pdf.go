@@ -72,6 +72,8 @@ type pdf struct {
 	doc    references.FPDF_DOCUMENT
 	limits Limits
 	out    body
+
+	objects int // that were looked at
 }
 
 func (p *pdf) read(data []byte) (Text, error) {
@@ -141,18 +143,60 @@ func (p *pdf) pages(count int) error {
 }
 
 func (p *pdf) page(index int) (string, error) {
-	at := requests.Page{ByIndex: &requests.PageByIndex{Document: p.doc, Index: index}}
-	page, err := p.reader.GetPageText(&requests.GetPageText{Page: at})
+	loaded, err := p.reader.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: p.doc, Index: index})
 	if err != nil {
 		return "", err
 	}
-	text := page.Text
-	if shattered(text) {
-		if text, err = p.rejoin(at); err != nil {
+	at := requests.Page{ByReference: &loaded.Page}
+	for _, object := range p.hidden(at) {
+		if err := p.remove(at, object); err != nil {
 			return "", err
 		}
 	}
-	return pageText(text), nil
+	text, off, err := p.text(at)
+	if err == nil && len(off) > 0 {
+		for _, object := range off {
+			if err := p.remove(at, object); err != nil {
+				return "", err
+			}
+		}
+		text, _, err = p.text(at)
+	}
+	if err == nil && shattered(text) {
+		text, err = p.rejoin(at)
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = p.reader.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: loaded.Page})
+	return pageText(text), err
+}
+
+func (p *pdf) remove(page requests.Page, object references.FPDF_PAGEOBJECT) error {
+	_, err := p.reader.FPDFPage_RemoveObject(&requests.FPDFPage_RemoveObject{Page: page, PageObject: object})
+	return err
+}
+
+// text is what stands on a page, and the objects of it that lie beside the sheet.
+func (p *pdf) text(page requests.Page) (text string, off []references.FPDF_PAGEOBJECT, err error) {
+	loaded, err := p.reader.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: page})
+	if err != nil {
+		return "", nil, err
+	}
+	count, err := p.reader.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: loaded.TextPage})
+	if err == nil && count.Count > 0 {
+		got, err := p.reader.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: loaded.TextPage, Count: count.Count})
+		if err != nil {
+			return "", nil, err
+		}
+		text = got.Text
+		off = p.beside(page, loaded.TextPage, text)
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	_, err = p.reader.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: loaded.TextPage})
+	return text, off, err
 }
 
 // maxStamp is the length, in bytes, up to which the same words on every page

@@ -1,0 +1,27 @@
+package parse_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestHiddenTextOfAPDFIsLeftOut(t *testing.T) {
+	t.Parallel()
+	const stream = `BT /F1 12 Tf 72 700 Td (Plain words) Tj ET
+1 1 1 rg BT /F1 12 Tf 72 650 Td (white on paper) Tj ET
+0 0 1 rg 60 590 200 40 re f 1 1 1 rg BT /F1 12 Tf 72 600 Td (White on blue) Tj ET
+1 1 1 rg 60 490 200 40 re f BT /F1 12 Tf 72 500 Td (white on white) Tj ET
+0 g BT /F1 0.5 Tf 72 450 Td (tiny words) Tj ET
+BT /F1 1 Tf 12 0 0 12 72 430 Tm (Scaled words) Tj ET
+BT /F1 12 Tf 3 Tr 72 400 Td (Words over a scan) Tj 0 Tr ET
+BT /F1 12 Tf 1 0 0 1 72 900 Tm (above the page) Tj 1 0 0 1 -500 300 Tm (left of it) Tj ET`
+	text, err := shared.Parse(t.Context(), "a.pdf", "", file(t, onePage(stream, "")))
+	require.NoError(t, err)
+	for _, s := range []string{"Plain words", "White on blue", "Scaled words", "Words over a scan"} {
+		require.Contains(t, text.Body, s)
+	}
+	for _, s := range []string{"white", "tiny", "above", "left"} {
+		require.NotContains(t, text.Body, s)
+	}
+}
