@@ -103,6 +103,9 @@ func TestRunRefusesAnswersOfAnotherMake(t *testing.T) {
 	w := begin(t, s, made, false)
 	require.NoError(t, w.Add(eval.Outcome{ID: "found only"}))
 	require.NoError(t, w.Add(outcome(0)))
+	other := outcome(2)
+	other.Fingerprint.IndexGeneration++
+	require.NoError(t, w.Add(other), "a document of another store came in meanwhile")
 	changed := outcome(1)
 	changed.Fingerprint.Prompt = "2"
 	require.ErrorContains(t, w.Add(changed), "the server changed")

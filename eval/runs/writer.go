@@ -67,7 +67,7 @@ func (w *Writer) open() error {
 	w.outcomes = known
 	for _, o := range known {
 		if o.Fingerprint != (eval.Fingerprint{}) {
-			w.print = o.Fingerprint
+			w.print = lasting(o.Fingerprint)
 			break
 		}
 	}
@@ -99,11 +99,12 @@ func (w *Writer) Add(o eval.Outcome) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	made := lasting(o.Fingerprint)
 	if w.print == (eval.Fingerprint{}) {
-		w.print = o.Fingerprint
+		w.print = made
 	}
-	if o.Fingerprint != (eval.Fingerprint{}) && o.Fingerprint != w.print {
-		return fmt.Errorf("the server changed during the run: answers were made by %+v, and question %s by %+v; start a new run (--fresh)", w.print, o.ID, o.Fingerprint)
+	if made != (eval.Fingerprint{}) && made != w.print {
+		return fmt.Errorf("the server changed during the run: answers were made by %+v, and question %s by %+v; start a new run (--fresh)", w.print, o.ID, made)
 	}
 	if _, err := w.file.Write(append(line, '\n')); err != nil {
 		return fmt.Errorf("write the outcome: %w", err)
@@ -112,6 +113,13 @@ func (w *Writer) Add(o eval.Outcome) error {
 		return fmt.Errorf("write the outcome: %w", err)
 	}
 	return nil
+}
+
+// lasting is a fingerprint without the index's generation, which counts changes of every store: what the
+// store that is asked holds is in Made.Corpus.
+func lasting(f eval.Fingerprint) eval.Fingerprint {
+	f.IndexGeneration = 0
+	return f
 }
 
 // Finish notes that every question was asked.
