@@ -6,6 +6,7 @@
 # make load       answers a second over 10,000 chunks with a scripted model server, and under ten times that load
 # make soak       the same processes under faults for an hour: workers killed, PostgreSQL and Qdrant stopped, paused, slowed, wiped
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
+# make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -21,7 +22,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz contract clean
 
 all: fmt lint test
 
@@ -35,20 +36,19 @@ demo: bin/groundwork
 		$(if $(MODEL),--model "$(MODEL)") $(if $(value Q),--question "$$Q") $(if $(EXIT),--exit)
 export Q
 
-# What tests need besides Go: an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/poppler
+# What tests need besides Go: an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, frameworks over them, a tester of the API's description, the models. Each step does nothing when it is done.
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/poppler $(TOOLS)/clients-frameworks $(TOOLS)/contract-python
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
-	rm -rf $@ && mkdir -p $(TOOLS)
-	python3 -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	touch $@
-
+$(TOOLS)/clients-frameworks: internal/app/clienttest/frameworks/requirements.lock
+$(TOOLS)/contract-python: internal/app/clienttest/contract/requirements.lock
 $(TOOLS)/qdrant-python: store/qdrant/qdranttest/python/requirements.lock
+
+$(TOOLS)/clients-python $(TOOLS)/clients-frameworks $(TOOLS)/contract-python $(TOOLS)/qdrant-python:
 	rm -rf $@ && mkdir -p $(TOOLS)
 	python3 -m venv $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 	touch $@
 
 $(TOOLS)/clients-node: internal/app/clienttest/node/package-lock.json
@@ -138,6 +138,10 @@ soak: $(S3) $(TOOLS)/postgres $(TOOLS)/qdrant-python
 # The files lie in $GROUNDWORK_DATA/formats (default ../shared/data).
 formats: $(TOOLS)/poppler
 	@GROUNDWORK_TEST_STRICT=1 go test -count=1 -run 'RealFiles|Pdftotext' -v -timeout 20m ./ingest/parse | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
+
+# make test runs the same, shorter and with the same cases each time.
+contract: $(TOOLS)/contract-python
+	@GROUNDWORK_CONTRACT=5000 GROUNDWORK_TEST_STRICT=1 go test -count=1 -run TestContract -v -timeout 60m ./internal/app
 
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \

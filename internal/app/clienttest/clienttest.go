@@ -1,10 +1,11 @@
-// Package clienttest runs OpenAI's official clients for Python, Node and Go
-// against a running server. Nothing is changed for them but base URL and key.
+// Package clienttest runs OpenAI's official clients for Python, Node and Go,
+// and LangChain and LlamaIndex, against a running server. Nothing is changed for
+// them but base URL and key.
 //
-// Each lists the models, streams a chat over a store and checks its citations,
-// asks the same without a stream, uploads a file, makes a vector store,
-// attaches and polls, searches, deletes all of it, embeds, and meets the
-// errors that its own exception classes stand for.
+// Each client lists the models, streams a chat over a store and checks its citations,
+// asks the same without a stream and as a response, completes a text, uploads a file, makes a
+// vector store, attaches and polls, one by one and as a batch, searches, deletes all of it,
+// embeds, and meets the errors that its own exception classes stand for.
 package clienttest
 
 import (
@@ -41,14 +42,26 @@ func unavailable(t *testing.T, why string) {
 // python/requirements.lock installed; empty means the one that `make test` installs.
 func Python(t *testing.T, target Target, interpreter string) {
 	t.Helper()
+	python(t, target, "python", interpreter)
+}
+
+// Frameworks runs LangChain and LlamaIndex. Interpreter is as for Python, with frameworks/requirements.lock.
+func Frameworks(t *testing.T, target Target, interpreter string) {
+	t.Helper()
+	python(t, target, "frameworks", interpreter)
+}
+
+// python runs check.py of a folder with the environment that belongs to it.
+func python(t *testing.T, target Target, of, interpreter string) {
+	t.Helper()
 	if interpreter == "" {
-		interpreter = filepath.Join(root(t), ".tools", "clients-python", "bin", "python")
+		interpreter = filepath.Join(root(t), ".tools", "clients-"+of, "bin", "python")
 	}
 	path, err := exec.LookPath(interpreter)
 	if err != nil {
-		unavailable(t, "the Python client is not installed: `make test-setup` installs it")
+		unavailable(t, "the Python packages of "+of+" are not installed: `make test-setup` installs them")
 	}
-	run(t, target, filepath.Join(folder(t), "python"), path, "check.py")
+	run(t, target, filepath.Join(folder(t), of), path, "check.py")
 }
 
 // Node runs the Node client. Interpreter is a node, version 20 or newer; empty

@@ -25,6 +25,11 @@ func TestPython(t *testing.T) {
 	clienttest.Python(t, target(t, ""), "")
 }
 
+func TestFrameworks(t *testing.T) {
+	t.Parallel()
+	clienttest.Frameworks(t, target(t, ""), "")
+}
+
 func TestNode(t *testing.T) {
 	t.Parallel()
 	clienttest.Node(t, target(t, ""), "")

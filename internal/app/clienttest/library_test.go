@@ -135,7 +135,7 @@ func (l *library) Embedding() string { return "bge" }
 // Forward is an embedding server, and a model that knows one word.
 func (l *library) Forward(_ context.Context, _, server, _ string, body []byte) (*http.Response, error) {
 	if server == "chat" {
-		const one = `{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":" four","finish_reason":"stop","logprobs":null}]}`
+		const one = `{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":" four","finish_reason":"stop","logprobs":null}],"usage":{"prompt_tokens":4,"completion_tokens":1,"total_tokens":5}}`
 		reply := one
 		if bytes.Contains(body, []byte(`"stream":true`)) {
 			reply = "data: " + one + "\n\ndata: [DONE]\n\n"
