@@ -48,7 +48,7 @@ func fromAnswer(a rag.Answer, base string) openai.Answer {
 	u := a.Usage
 	g := openai.Groundwork{
 		AnswerID: a.ID, Abstained: a.Abstained, Query: a.Query, Evidence: openai.Evidence(a.Evidence),
-		Sources: fromSources(a.Sources), Nearest: fromSources(a.Nearest), Unsupported: a.Unsupported,
+		Sources: fromSources(a.Sources), Nearest: fromSources(a.Nearest), Unsupported: a.Unsupported, DroppedSentences: a.DroppedSentences,
 		Context: openai.ContextUse{Limit: a.Context.Limit, Budget: a.Context.Budget, PromptTokens: a.Context.PromptTokens},
 		Fingerprint: openai.Fingerprint{
 			Model: a.Fingerprint.Model, Adapter: openai.OrNull(a.Fingerprint.Adapter), Quantisation: openai.OrNull(a.Fingerprint.Quantisation),

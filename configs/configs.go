@@ -169,6 +169,7 @@ type Answer struct {
 	MaxTokensLimit   int           `koanf:"max_tokens_limit"`
 	Abstain          string        `koanf:"abstain"`
 	Temperature      float64       `koanf:"temperature"`
+	Unsupported      string        `koanf:"unsupported"`
 	LinkHosts        []string      `koanf:"link_hosts"`
 }
 
@@ -302,6 +303,7 @@ func (c Config) validate() error {
 		{c.Answer.MaxTokens > 0 && c.Answer.MaxTokens <= c.Answer.MaxTokensLimit, "answer.max_tokens must be 1 to answer.max_tokens_limit"},
 		{c.Answer.Temperature >= 0 && c.Answer.Temperature <= 2, "answer.temperature must be 0 to 2"},
 		{oneOf(c.Answer.Abstain, "off", "balanced", "strict"), "answer.abstain must be off, balanced or strict"},
+		{oneOf(c.Answer.Unsupported, "flag", "drop"), "answer.unsupported must be flag or drop"},
 		{oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level must be debug, info, warn or error"},
 		{oneOf(c.Log.Format, "text", "json"), "log.format must be text or json"},
 		{c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio must be 0 to 1"},

@@ -98,10 +98,12 @@ type Answer struct {
 	Sources     []Source
 	Citations   []Citation
 	Unsupported [][2]int // sentences of Text no passage supports: start, end in code points
-	Context     ContextUse
-	Timings     []Timing
-	Fingerprint Fingerprint
-	Usage       Usage
+
+	DroppedSentences int // sentences that no passage supports and that were left out of Text
+	Context          ContextUse
+	Timings          []Timing
+	Fingerprint      Fingerprint
+	Usage            Usage
 }
 
 // Ranked is one passage of a search, with why it stands where it stands.

@@ -1,58 +1,51 @@
 package rag
 
 import (
-	"strings"
-	"unicode"
+	"slices"
 	"unicode/utf8"
 )
 
-// Thresholds of the share of a sentence's terms that its span must hold.
-// Chosen on the sample questions: below partlyAt the overlap is that of any
+// Thresholds of the share of a sentence's terms that its spans must hold.
+// Chosen on the handbook questions: below partlyAt the overlap is that of any
 // two sentences about the same subject.
 const (
-	supportedAt = 0.6
+	supportedAt = 0.5
 	partlyAt    = 0.35
 	// maxWindow is how many consecutive units (sentences, rows, items) of a passage one citation may cover.
 	maxWindow = 3
 	// maxRows is the same for rows of a table.
 	maxRows = 12
+	// maxSpans is how many spans one sentence may be tied to.
+	maxSpans = 5
 )
 
 // cite ties every sentence of answer to the smallest span of a source that
-// supports it. A sentence is supported when the span holds most of its terms,
-// all of its numbers and proper names (but those the question already named; a
-// name may stand in the passage's header) and agrees on negation. Sentences that nothing supports come back as unsupported. When no
-// sentence finds a span, the nearest one is given with verdict unsupported, so
-// that a reader sees where the model looked.
+// supports it, and to more of them where it joins what stands in several
+// places. A sentence is supported when its spans hold most of its terms, all of
+// its figures and proper names (but those the question already named; a name
+// may stand in a passage's header), say of them what it says, and agree on what
+// is denied (check). Sentences that nothing supports come back as unsupported.
+// When no sentence finds a span, the nearest one is given with verdict
+// unsupported, so that a reader sees where the model looked.
 func cite(answer, question string, sources []Source, analyze Analyze) (cited []Citation, unsupported [][2]int) {
-	m := matcher{analyze: analyze, question: set(analyze(question)), asked: set(numbers(question))}
-	for _, s := range sources {
-		m.tables = append(m.tables, s.Passage.table(analyze))
-		m.units = append(m.units, s.Passage.units(analyze))
-	}
+	m := newMatcher(question, sources, analyze)
 	var nearest *Citation
-	for _, part := range sentences(answer) {
+	for _, part := range statements(answer) {
 		text := answer[part.start:part.end]
-		claim := m.claim(text)
-		if len(claim.terms) == 0 && len(claim.numbers) == 0 && !claim.short {
-			continue
-		}
-		best, ok := m.best(claim)
 		start := utf8.RuneCountInString(answer[:part.start])
 		end := start + utf8.RuneCountInString(text)
-		if !ok {
+		windows, verdict := m.support(text)
+		if verdict == Unsupported {
 			unsupported = append(unsupported, [2]int{start, end})
-			continue
 		}
-		c := m.citation(sources, best, start, end)
-		if c.Verdict == Unsupported {
-			unsupported = append(unsupported, [2]int{start, end})
-			if nearest == nil {
+		for i, w := range windows {
+			c := m.citation(w, start, end, verdict)
+			if verdict != Unsupported {
+				cited = append(cited, c)
+			} else if nearest == nil && i == 0 {
 				nearest = &c
 			}
-			continue
 		}
-		cited = append(cited, c)
 	}
 	if len(cited) == 0 && nearest != nil {
 		cited = append(cited, *nearest)
@@ -60,74 +53,148 @@ func cite(answer, question string, sources []Source, analyze Analyze) (cited []C
 	return cited, unsupported
 }
 
-// claim is one sentence of an answer as it is looked for.
-type claim struct {
-	terms    map[string]bool
-	numbers  map[string]bool
-	negative bool
-	names    []string // terms of proper names that the question does not hold
-	short    bool     // "Yes." and the like: the question says what it is about
-}
-
 type matcher struct {
 	analyze  Analyze
-	question map[string]bool
-	asked    map[string]bool
-	units    [][]unit // per source
-	tables   []table  // per source
+	sources  []Source
+	question reading
+	about    map[string]bool // terms of the question
+	units    [][]unit        // per source
+	tables   []table         // per source
+	readings [][]*reading    // of units, when asked for
+	rare     map[string]float64
 }
 
-func (m matcher) claim(text string) claim {
-	c := claim{terms: set(m.analyze(text)), numbers: map[string]bool{}, negative: negated(text)}
-	for _, t := range names(text, m.analyze) {
-		if !m.question[t] {
-			c.names = append(c.names, t)
-		}
+func newMatcher(question string, sources []Source, analyze Analyze) *matcher {
+	m := &matcher{analyze: analyze, sources: sources, question: read(question, analyze), about: set(analyze(question)), rare: map[string]float64{}}
+	for _, s := range sources {
+		units := s.Passage.units(analyze)
+		m.tables = append(m.tables, s.Passage.table(analyze))
+		m.units = append(m.units, units)
+		m.readings = append(m.readings, make([]*reading, len(units)))
 	}
-	for _, n := range numbers(text) {
-		if !m.asked[n] {
-			c.numbers[n] = true
+	return m
+}
+
+// reading of a unit of a source.
+func (m *matcher) reading(source, at int) *reading {
+	r := m.readings[source][at]
+	if r == nil {
+		u := m.units[source][at]
+		full := read
+		if u.row {
+			full = readRow
 		}
+		of := full(m.sources[source].Passage.Text[u.start:u.end], m.analyze)
+		r = &of
+		m.readings[source][at] = r
 	}
-	c.short = len(c.terms) < 3
-	return c
+	return r
 }
 
 // window is a run of units of one source.
 type window struct {
 	source, from, to int // units[source][from:to]
-	share            float64
-	verdict          Verdict
 }
 
-// best finds the window with the highest score; smaller and earlier wins a tie.
-func (m matcher) best(c claim) (window, bool) {
-	var best window
-	bestScore, found := 0.0, false
-	wanted := wants{terms: keys(c.terms), question: keys(m.question), numbers: keys(c.numbers)}
-	wanted.names = newBitset(len(wanted.terms))
-	wanted.names.fill(wanted.terms, wordsOf(c.names))
-	sum := wanted.empty()
+// support finds the windows that text is tied to, the best one first, and what they are worth.
+func (m *matcher) support(text string) ([]window, Verdict) {
+	c := m.claim(text)
+	l := m.look(c)
+	if !l.extend(func(p profile, size int) float64 { return l.wanted.score(c, p, size) }) {
+		return nil, Unsupported
+	}
+	for _, cl := range c.clauses { // each clause has to stand somewhere
+		of := newBitset(len(l.wanted.terms))
+		of.fill(l.wanted.terms, wordsOf(slices.Clone(cl.terms)))
+		if n := of.count(); n >= 2 && 2*of.without(l.sum.terms).count() > n {
+			l.extend(func(p profile, size int) float64 { return covers(p, of, size) })
+		}
+		if cl.negative && !l.sum.negative {
+			l.extend(func(p profile, size int) float64 {
+				if !p.negative {
+					return 0
+				}
+				return covers(p, of, size)
+			})
+		}
+	}
+	for _, f := range c.figures {
+		if !m.gives(c, l.windows, f) {
+			l.take(m.giving(c, f, l.held))
+		}
+	}
+	asked := newBitset(len(l.wanted.terms))
+	for i, t := range l.wanted.terms {
+		if m.about[t] {
+			asked.add(i)
+		}
+	}
+	for l.extend(func(p profile, size int) float64 { return gain(l.sum, p, asked, size) }) {
+	}
+	return l.windows, m.check(c, l.wanted, l.sum, l.windows)
+}
+
+// look is the search for the windows of one claim.
+type look struct {
+	*matcher
+	wanted  wants
+	held    [][]profile // per source and unit
+	labels  []bitset    // per source: terms of the claim that name rows
+	windows []window
+	sum     profile // what the windows hold together
+}
+
+func (m *matcher) look(c claim) *look {
+	l := &look{matcher: m, wanted: wants{terms: keys(c.terms), question: keys(m.about)}}
+	for _, f := range c.figures {
+		key, bare := f.wanted()
+		l.wanted.numbers, l.wanted.bare = append(l.wanted.numbers, key), append(l.wanted.bare, bare)
+	}
 	for s, units := range m.units {
-		header := newBitset(len(wanted.terms))
-		header.fill(wanted.terms, m.tables[s].header)
-		names := wanted.names.without(header)
-		held, labels := wanted.profiles(units, m.tables[s])
+		held, labels := l.wanted.profiles(units, m.tables[s])
+		l.held, l.labels = append(l.held, held), append(l.labels, labels)
+	}
+	l.sum = l.wanted.empty()
+	return l
+}
+
+// extend adds the window with the highest score above 0, if there is one and room for it.
+func (l *look) extend(score func(p profile, size int) float64) bool {
+	if len(l.windows) == maxSpans {
+		return false
+	}
+	return l.take(l.best(score))
+}
+
+func (l *look) take(w window, found bool) bool {
+	if !found || len(l.windows) == maxSpans {
+		return false
+	}
+	l.windows = append(l.windows, w)
+	for at := w.from; at < w.to; at++ {
+		l.sum.add(l.held[w.source][at])
+	}
+	return true
+}
+
+// best finds the window with the highest score above 0; smaller and earlier wins a tie.
+func (l *look) best(score func(sum profile, size int) float64) (best window, found bool) {
+	highest := 0.0
+	sum := l.wanted.empty()
+	for s, units := range l.units {
 		for from := range units {
 			sum.clear()
 			rows := 0
 			for to := from + 1; to <= len(units) && (to <= from+maxWindow || rows == to-1-from && to <= from+maxRows); to++ {
-				sum.add(held[to-1])
+				sum.add(l.held[s][to-1])
 				if units[to-1].row {
 					rows++
 				}
-				if rows > 0 && !sum.terms.holds(labels) {
+				if rows > 0 && !sum.terms.holds(l.labels[s]) {
 					continue // another row than the claim's
 				}
-				w := window{source: s, from: from, to: to}
-				score := wanted.score(c, sum, names, &w)
-				if score > bestScore+1e-9 {
-					best, bestScore, found = w, score, true
+				if x := score(sum, to-from); x > highest+1e-9 {
+					best, highest, found = window{source: s, from: from, to: to}, x, true
 				}
 			}
 		}
@@ -135,38 +202,46 @@ func (m matcher) best(c claim) (window, bool) {
 	return best, found
 }
 
-// score rates a window whose units together hold what sum says.
-func (w wants) score(c claim, sum profile, names bitset, at *window) float64 {
-	at.share = share(sum.terms.count(), len(w.terms))
-	about := share(sum.question.count(), len(w.question))
-	numberShare := 1.0
+// score rates a window of so many units that together hold what sum says.
+func (w wants) score(c claim, sum profile, size int) float64 {
+	numberShare := 0.0
 	if len(w.numbers) > 0 {
 		numberShare = share(sum.numbers.count(), len(w.numbers))
 	}
-	support := at.share
+	return w.holds(c, sum) + 0.5*numberShare + 0.2*share(sum.question.count(), len(w.question)) - 0.04*float64(size-1)
+}
+
+// holds is the share of the claim's terms that sum holds; that of a short claim counts the question's too.
+func (w wants) holds(c claim, sum profile) float64 {
+	held := share(sum.terms.count(), len(w.terms))
 	if c.short {
-		support = (at.share*float64(len(w.terms)) + about*3) / float64(len(w.terms)+3)
+		about := share(sum.question.count(), len(w.question))
+		held = (held*float64(len(w.terms)) + about*3) / float64(len(w.terms)+3)
 	}
-	at.verdict = verdict(support, numberShare, c.negative && !sum.negative)
-	if at.verdict == Supported && !sum.terms.holds(names) {
-		at.verdict = Partly
-	}
-	return support + 0.5*numberShare*min(1, float64(len(w.numbers))) + 0.2*about - 0.04*float64(at.to-at.from-1)
+	return held
 }
 
-func verdict(support, numberShare float64, negationLost bool) Verdict {
-	switch {
-	case support >= supportedAt && numberShare == 1 && !negationLost:
-		return Supported
-	case support >= partlyAt && numberShare > 0:
-		return Partly
-	default:
-		return Unsupported
+// covers rates a window for one clause of the claim, which has the terms of.
+func covers(p profile, of bitset, size int) float64 {
+	missing, n := of.without(p.terms).count(), of.count()
+	if n-missing < min(2, n) || n == 0 || 2*(n-missing) < n {
+		return 0
 	}
+	return float64(n-missing) + 0.1*float64(p.question.count()) - 0.4*float64(size-1)
 }
 
-func (m matcher) citation(sources []Source, w window, answerStart, answerEnd int) Citation {
-	src := sources[w.source]
+// gain rates a further window by what have lacks and the question does not say; two things at least.
+func gain(have, more profile, asked bitset, size int) float64 {
+	terms, numbers := more.terms.without(have.terms).without(asked).count(), more.numbers.without(have.numbers).count()
+	shared := more.terms.count() + more.question.count()
+	if terms+2*numbers < 2 || shared < 2 {
+		return 0
+	}
+	return float64(terms+2*numbers) - 0.75*float64(size-1) + 0.1*float64(shared)
+}
+
+func (m *matcher) citation(w window, answerStart, answerEnd int, verdict Verdict) Citation {
+	src := m.sources[w.source]
 	units := m.units[w.source]
 	from, to := units[w.from].start, units[w.to-1].end
 	text := src.Passage.Text
@@ -175,7 +250,7 @@ func (m matcher) citation(sources []Source, w window, answerStart, answerEnd int
 	return Citation{
 		Source: src.Index, AnswerStart: answerStart, AnswerEnd: answerEnd,
 		DocumentID: src.Passage.DocumentID, Start: start, End: start + utf8.RuneCountInString(quote),
-		Page: src.Passage.Page, Heading: src.Passage.Heading, Quote: quote, Verdict: w.verdict,
+		Page: src.Passage.Page, Heading: src.Passage.Heading, Quote: quote, Verdict: verdict,
 	}
 }
 
@@ -194,70 +269,11 @@ func set(items []string) map[string]bool {
 	return out
 }
 
-// numbers returns the numbers of text in one form: 1,500 and 1500 are the
-// same, so are "four" and 4; a percent sign or currency belongs to the reader's eye only.
-func numbers(text string) []string {
-	var out []string
-	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.' && r != ','
-	}) {
-		w = strings.Trim(w, ".,")
-		if n, ok := numberWords[w]; ok {
-			out = append(out, n)
-			continue
-		}
-		digits := strings.ReplaceAll(w, ",", "")
-		if i := strings.IndexFunc(digits, func(r rune) bool { return !unicode.IsDigit(r) && r != '.' }); i > 0 {
-			digits = digits[:i] // 20mg, 3rd
-		}
-		if digits != "" && strings.Trim(digits, "0123456789.") == "" {
-			out = append(out, trimZeros(digits))
-		}
+func keys(set map[string]bool) []string {
+	out := make([]string, 0, len(set))
+	for k := range set {
+		out = append(out, k)
 	}
-	return out
-}
-
-func trimZeros(n string) string {
-	if strings.Contains(n, ".") {
-		n = strings.TrimRight(strings.TrimRight(n, "0"), ".")
-	}
-	if t := strings.TrimLeft(n, "0"); t != "" && t[0] != '.' {
-		return t
-	}
-	return n
-}
-
-var numberWords = map[string]string{
-	"zero": "0", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
-	"eleven": "11", "twelve": "12", "thirteen": "13", "fourteen": "14", "fifteen": "15", "sixteen": "16", "seventeen": "17", "eighteen": "18",
-	"nineteen": "19", "twenty": "20", "thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90",
-	"hundred": "100", "half": "0.5", "twice": "2",
-}
-
-// negated reports whether text denies something.
-func negated(text string) bool {
-	for _, w := range strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && r != '\'' && r != '’' }) {
-		switch w {
-		case "not", "no", "never", "cannot", "none", "neither", "nor", "without", "prohibited", "forbidden", "isn":
-			return true
-		}
-		if strings.HasSuffix(w, "n't") || strings.HasSuffix(w, "n’t") {
-			return true
-		}
-	}
-	return false
-}
-
-// names are the terms of words that open with a capital though no sentence begins with them.
-func names(text string, analyze Analyze) []string {
-	var out []string
-	begins := true
-	for _, word := range strings.Fields(text) {
-		bare := strings.TrimFunc(word, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-		if first, _ := utf8.DecodeRuneInString(bare); !begins && unicode.IsUpper(first) {
-			out = append(out, analyze(bare)...)
-		}
-		begins = strings.ContainsAny(word[len(word)-1:], ".!?:")
-	}
+	slices.Sort(out)
 	return out
 }

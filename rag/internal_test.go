@@ -141,10 +141,29 @@ func TestRowsOfTables(t *testing.T) {
 
 func TestNumbersHaveOneForm(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []string{"1500", "4", "75", "3.5", "20"}, numbers("1,500 four 75% 3.50 20mg"))
+	for _, same := range [][]string{
+		{"1,500 payments", "1500 payments"}, {"four hours", "4 hours", "240 minutes"}, {"75%", "75 per cent", "seventy-five percent"}, {"3.50 m", "350 cm"},
+		{"EUR 1,200", "€1200", "1200 euros"}, {"3 May 2024", "May 3rd, 2024", "2024-05-03"}, {"3:30 PM", "15:30", "3:30 p.m."}, {"one hour", "1 hour"}, {"two weeks", "14 days", "a two-week"},
+		{"half 25", "twenty-five"}, {"1.5 million people", "1500000 people"}, {"on Tuesdays", "Tuesday"},
+	} {
+		for _, other := range same[1:] {
+			require.ElementsMatch(t, figureKeys(same[0]), figureKeys(other), "%s, %s", same[0], other)
+		}
+	}
+	for _, different := range [][2]string{{"4 hours", "4 days"}, {"EUR 20", "USD 20"}, {"3 May", "3 June"}, {"12 months", "12 weeks"}, {"5%", "5 hours"}, {"May 3", "You may 3"}} {
+		require.NotEqual(t, figureKeys(different[0]), figureKeys(different[1]), different)
+	}
 	require.True(t, negated("You can't do that"))
 	require.True(t, negated("It is not allowed."))
 	require.False(t, negated("A notable knot"))
+}
+
+func figureKeys(text string) []string {
+	var out []string
+	for _, f := range figures(text, tokens(text)) {
+		out = append(out, f.key())
+	}
+	return out
 }
 
 func TestAsksValue(t *testing.T) {

@@ -1,6 +1,9 @@
 package rag
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // evidence is what the judge looks at, all of it known before generation.
 type evidence struct {
@@ -52,9 +55,13 @@ func declines(answer string) bool {
 		return false
 	}
 	for _, d := range declining {
-		if strings.Contains(s, d) && (strings.Contains(s, "passage") || strings.Contains(s, "document") || strings.Contains(s, "information") || strings.Contains(s, "answer")) {
+		if before, after, said := strings.Cut(s, d); said && mentions(before+after, "passage", "document", "information", "answer") {
 			return true
 		}
 	}
 	return false
+}
+
+func mentions(text string, any ...string) bool {
+	return slices.ContainsFunc(any, func(w string) bool { return strings.Contains(text, w) })
 }

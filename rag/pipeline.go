@@ -32,8 +32,18 @@ type Options struct {
 	Abstain     Abstain
 	MaxTokens   int // of a reply when the question names none
 	Temperature float64
+	Unsupported Unsupporteds
 	LinkHosts   []string // links in answers may go there, *.example.com to all below it
 }
+
+// Unsupporteds says what happens to sentences that no passage supports.
+type Unsupporteds string
+
+// What may happen to them.
+const (
+	FlagUnsupported Unsupporteds = "flag" // they are in the answer and named
+	DropUnsupported Unsupporteds = "drop" // they are left out; each sentence waits until it is whole
+)
 
 // About is what goes into an answer's fingerprint.
 type About struct {
@@ -227,6 +237,10 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 	safe := neutral{hosts: p.Options.LinkHosts}
 	begin := sync.OnceValue(func() error { return emit(Delta{Query: a.Query, Sources: a.Sources, Timings: watch.laps()}) })
 	request.Taken = func() { _ = begin() } // who does not listen any more says so again below
+	var kept sieve
+	if p.Options.Unsupported == DropUnsupported {
+		kept.m = newMatcher(a.Query, a.Sources, p.Analyze)
+	}
 	send := func(s string) error {
 		if err := begin(); err != nil {
 			return err
@@ -243,10 +257,14 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 		text.WriteString(s)
 		return emit(Delta{Text: s})
 	}
-	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(safe.write(marks.write(delta))) })
+	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(kept.write(safe.write(marks.write(delta)))) })
 	if err == nil {
-		err = send(safe.write(marks.close()) + safe.close())
+		err = send(kept.write(safe.write(marks.close())+safe.close()) + kept.close())
 	}
+	if err == nil && kept.dropped > 0 && strings.TrimSpace(text.String()) == "" {
+		err = send(Abstention)
+	}
+	a.DroppedSentences = kept.dropped
 	a.Text, a.Usage = text.String(), usage
 	a.Context.PromptTokens = usage.PromptTokens
 	return err
@@ -254,7 +272,7 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 
 // cite ties the answer to its sources. An answer that only says that it has none is an abstention.
 func (p *Pipeline) cite(a *Answer) {
-	if declines(a.Text) || strings.TrimSpace(a.Text) == "" {
+	if declines(a.Text) || strings.TrimSpace(a.Text) == "" || a.Text == Abstention {
 		a.Abstained, a.Nearest = true, a.Sources
 		return
 	}

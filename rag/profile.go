@@ -1,15 +1,11 @@
 package rag
 
-import (
-	"maps"
-	"math/bits"
-	"slices"
-)
+import "math/bits"
 
 // wants is what a claim looks for in the units of passages.
 type wants struct {
-	terms, question, numbers []string
-	names                    bitset // those of the terms that are proper names
+	terms, question []string
+	numbers, bare   []string // keys of figures, and what they are without their units
 }
 
 // profile says what of a wants one or several units hold. Windows of units
@@ -23,8 +19,8 @@ func (w wants) empty() profile {
 	return profile{terms: newBitset(len(w.terms)), question: newBitset(len(w.question)), numbers: newBitset(len(w.numbers))}
 }
 
-// profiles of units, and the terms that name rows of their table. A row also
-// says what stands around the table; its figures count for the claim only when
+// profiles of units, and the terms that name rows of their table. A row that
+// says anything also says what stands around the table; its figures count for the claim only when
 // the claim names the row, or no row at all.
 func (w wants) profiles(units []unit, t table) ([]profile, bitset) {
 	around, labels := newBitset(len(w.terms)), newBitset(len(w.terms))
@@ -36,12 +32,15 @@ func (w wants) profiles(units []unit, t table) ([]profile, bitset) {
 		p.terms.fill(w.terms, u.terms)
 		p.question.fill(w.question, u.terms)
 		p.numbers.fill(w.numbers, u.numbers)
+		p.numbers.fill(w.bare, u.numbers)
 		p.negative = u.negative
 		if u.row {
 			if labels.count() > 0 && !p.terms.meets(labels) {
 				clear(p.numbers)
 			}
-			p.terms.or(around)
+			if p.terms.count()+p.numbers.count() > 0 {
+				p.terms.or(around)
+			}
 		}
 		out[i] = p
 	}
@@ -67,11 +66,13 @@ type bitset []uint64
 
 func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
 
+func (b bitset) add(i int) { b[i/64] |= 1 << (i % 64) }
+
 // fill enters the places of the wanted words that among holds.
 func (b bitset) fill(wanted []string, among words) {
 	for i, w := range wanted {
 		if among.has(w) {
-			b[i/64] |= 1 << (i % 64)
+			b.add(i)
 		}
 	}
 }
@@ -115,5 +116,3 @@ func (b bitset) count() int {
 	}
 	return n
 }
-
-func keys(set map[string]bool) []string { return slices.Collect(maps.Keys(set)) }

@@ -72,11 +72,11 @@ func bareRow(last, next string) bool {
 // endsInFigure: a figure is among the last three words, as in "36 V DC".
 func endsInFigure(line string) bool {
 	words := strings.Fields(line)
-	return slices.ContainsFunc(words[max(0, len(words)-3):], figure)
+	return slices.ContainsFunc(words[max(0, len(words)-3):], opensWithDigit)
 }
 
-// figure: 36, ±5 or €20, but not AX-220.
-func figure(word string) bool {
+// opensWithDigit: 36, ±5 or €20, but not AX-220.
+func opensWithDigit(word string) bool {
 	word = strings.TrimLeft(word, "±+-−–~(€$£")
 	return word != "" && word[0] >= '0' && word[0] <= '9'
 }

@@ -25,7 +25,7 @@ func label(row string) string {
 		return cell
 	}
 	words := strings.Fields(row)
-	return strings.Join(words[:max(slices.IndexFunc(words, figure), 0)], " ")
+	return strings.Join(words[:max(slices.IndexFunc(words, opensWithDigit), 0)], " ")
 }
 
 // tableOf looks for rows among the units of p's text.

@@ -12,17 +12,18 @@ import (
 // and end counts Unicode code points, end exclusive; those of documents count
 // in the extracted text that GET /v1/files/{id}/text returns.
 type Groundwork struct {
-	AnswerID    string             `json:"answer_id"`
-	Abstained   bool               `json:"abstained"`
-	Query       string             `json:"query"` // what was searched for
-	Evidence    Evidence           `json:"evidence"`
-	Sources     []Source           `json:"sources"`
-	Citations   []Citation         `json:"citations"`
-	Unsupported [][2]int           `json:"unsupported"`       // sentences of the answer that no passage supports: start, end
-	Nearest     []Source           `json:"nearest,omitempty"` // of an abstention: passages that were found and not given to the model
-	Context     ContextUse         `json:"context"`
-	TimingsMs   map[string]float64 `json:"timings_ms"`
-	Fingerprint Fingerprint        `json:"fingerprint"`
+	AnswerID         string             `json:"answer_id"`
+	Abstained        bool               `json:"abstained"`
+	Query            string             `json:"query"` // what was searched for
+	Evidence         Evidence           `json:"evidence"`
+	Sources          []Source           `json:"sources"`
+	Citations        []Citation         `json:"citations"`
+	Unsupported      [][2]int           `json:"unsupported"`                 // sentences of the answer that no passage supports: start, end
+	DroppedSentences int                `json:"dropped_sentences,omitempty"` // unsupported sentences that were left out of the answer
+	Nearest          []Source           `json:"nearest,omitempty"`           // of an abstention: passages that were found and not given to the model
+	Context          ContextUse         `json:"context"`
+	TimingsMs        map[string]float64 `json:"timings_ms"`
+	Fingerprint      Fingerprint        `json:"fingerprint"`
 }
 
 // Evidence is what the decision to answer or to abstain was made by: below the

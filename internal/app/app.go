@@ -301,6 +301,7 @@ func (a *App) buildAPI() error {
 		Options: rag.Options{
 			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
 			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature, LinkHosts: a.cfg.Answer.LinkHosts,
+			Unsupported: rag.Unsupporteds(a.cfg.Answer.Unsupported),
 		},
 		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Code: a.opts.Version},
 	}
