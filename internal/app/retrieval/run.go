@@ -39,7 +39,7 @@ func Run(ctx context.Context, cfg configs.Config, opts app.Options, dir string, 
 	if err != nil {
 		return report, err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	var reports []eval.SetReport
 	for i, set := range sets {
 		v, err := e.embed(ctx, set, dimensions)

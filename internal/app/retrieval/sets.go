@@ -1,6 +1,7 @@
 package retrieval
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
@@ -76,12 +77,11 @@ func (s stretch) covers(start, end int) bool {
 func (d documents) set(ctx context.Context, file string) (eval.Set, error) {
 	name, _, _ := strings.Cut(path.Base(file), "-")
 	set := eval.Set{Name: name}
-	asked, err := d.data.Open(file)
+	asked, err := fs.ReadFile(d.data, file)
 	if err != nil {
 		return set, err
 	}
-	defer asked.Close()
-	questions, err := eval.Read(asked)
+	questions, err := eval.Read(bytes.NewReader(asked))
 	if err != nil {
 		return set, fmt.Errorf("%s: %w", file, err)
 	}
