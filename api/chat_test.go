@@ -47,7 +47,7 @@ func TestChatTakesTheStoresOwnCalibration(t *testing.T) {
 	require.Equal(t, 200, res.status, res.body)
 	require.Equal(t, &rag.Calibration{Balanced: 0.6, Strict: 0.7, Embedding: "bge"}, b.asker.asked[0].Calibration)
 	scenario{name: "weighed", method: "POST", path: "/v1/search", key: keyAsk, body: `{"query":"leave","store":"handbook","explain":true}`, status: 200,
-		has: []string{`"threshold":0.6}`}}.run(t, b)
+		has: []string{`"threshold":0.6,"embedding":"bge"}`}}.run(t, b)
 }
 
 func TestChatStream(t *testing.T) {

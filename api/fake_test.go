@@ -468,7 +468,7 @@ func (a *asker) Search(_ context.Context, _ rag.Scope, query string, _ int) ([]r
 }
 
 func (a *asker) Weigh(_ context.Context, _ rag.Scope, _ string, c *rag.Calibration) (rag.Evidence, error) {
-	e := rag.Evidence{Strength: 0.71, Threshold: 0.65}
+	e := rag.Evidence{Strength: 0.71, Threshold: 0.65, Embedding: "bge"}
 	if c != nil {
 		e.Threshold = c.Balanced
 	}

@@ -15,7 +15,7 @@ func TestSearch(t *testing.T) {
 	b := setup(t)
 	for _, sc := range []scenario{
 		{name: "plain", path: "/v1/search", body: `{"query":"leave","store":"handbook"}`, status: 200, has: []string{`"rank":1`, `"dense_rank":1`, `"text_rank":2`, `"text_score":3.5`, `"store":"vs_1"`}, not: []string{"weak", "evidence"}},
-		{name: "explained", path: "/v1/search", body: `{"query":"leave","store":"handbook","explain":true}`, status: 200, has: []string{`"dropped":"weak"`, `"rank":null`, `"dense_rank":null`, `"evidence":{"strength":0.71,"threshold":0.65}`}},
+		{name: "explained", path: "/v1/search", body: `{"query":"leave","store":"handbook","explain":true}`, status: 200, has: []string{`"dropped":"weak"`, `"rank":null`, `"dense_rank":null`, `"evidence":{"strength":0.71,"threshold":0.65,"embedding":"bge"}`}},
 		{name: "OpenAI's", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","rewrite_query":true}`, status: 200, has: []string{"vector_store.search_results.page", `"file_id":"file-1"`, `"text":"Employees`}, not: []string{"weak"}},
 		{name: "threshold", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","ranking_options":{"score_threshold":0.95}}`, status: 200, has: []string{`"data":[]`}},
 		{name: "long query", path: "/v1/search", body: `{"query":"` + strings.Repeat("q", 8193) + `","store":"handbook"}`, status: 413, code: "too_large", has: []string{`"param":"query"`}},

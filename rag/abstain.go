@@ -16,6 +16,7 @@ const (
 type Evidence struct {
 	Strength  float64 // of what was found; 0 when nothing was
 	Threshold float64 // below it the answer is the abstention; -1: never
+	Embedding string  // fingerprint of the embedding model that measured it
 }
 
 // weak reports whether the answer is the abstention.

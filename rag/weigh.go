@@ -21,7 +21,7 @@ func (p *Pipeline) weigh(ctx context.Context, q Question, abstain Abstain, query
 }
 
 func (p *Pipeline) judge(e evidence, abstain Abstain, own *Calibration, kept []Ranked) Evidence {
-	out := Evidence{Threshold: abstain.threshold(own, p.About.Embedding)}
+	out := Evidence{Threshold: abstain.threshold(own, p.About.Embedding), Embedding: p.About.Embedding}
 	if len(kept) > 0 {
 		out.Strength = e.strength()
 	}

@@ -29,7 +29,7 @@ func answered() openai.Answer {
 		Text: "Five days 🏖 carry over. They may be sold.", FinishReason: "length", Usage: openai.NewUsage(512, 100, 20),
 		Base: "https://kb.example.com/",
 		Groundwork: openai.Groundwork{
-			AnswerID: "ans_1", Query: "carry over leave", Evidence: openai.Evidence{Strength: 0.71, Threshold: 0.65}, Sources: sources(),
+			AnswerID: "ans_1", Query: "carry over leave", Evidence: openai.Evidence{Strength: 0.71, Threshold: 0.65, Embedding: "bge/1"}, Sources: sources(),
 			Citations: []openai.Citation{
 				{Source: 1, AnswerStart: 0, AnswerEnd: 23, DocumentID: "file-1", Start: 120, End: 147, Page: openai.Page(3),
 					Heading: []string{"Leave"}, Quote: "Up to five days carry over.", Verdict: "supported"},

@@ -31,6 +31,7 @@ type Groundwork struct {
 type Evidence struct {
 	Strength  float64 `json:"strength"`
 	Threshold float64 `json:"threshold"`
+	Embedding string  `json:"embedding"` // fingerprint of the embedding model; a calibration holds for one
 }
 
 // Sources is the extension object on the first chunk of a stream.

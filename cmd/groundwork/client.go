@@ -208,6 +208,7 @@ type usage struct {
 type evidence struct {
 	Strength  float64 `json:"strength"`
 	Threshold float64 `json:"threshold"`
+	Embedding string  `json:"embedding"`
 }
 
 type details struct {

@@ -141,3 +141,73 @@ func TestEvalRetrievalPrintsEveryLeg(t *testing.T) {
 	_, err = s.run("eval", "retrieval", "--data", t.TempDir())
 	require.ErrorContains(t, err, "holds no sets")
 }
+
+func TestEvalAnswersShowsWhatRefusalsCost(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	_, err := s.run("eval", "answers")
+	require.ErrorContains(t, err, "there is no run")
+	file := s.questions(4)
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, append(raw, `{"id":"u","question":"Who paid for the cactus?","type":"unanswerable"}`...), 0o600))
+	_, err = s.run("eval", "--store", "h", "--questions", file)
+	require.NoError(t, err)
+	page := filepath.Join(t.TempDir(), "answers.html")
+	out, err := s.run("eval", "answers", "--html", page)
+	require.NoError(t, err)
+	require.Contains(t, out, "unanswerable")
+	require.Contains(t, out, "AUROC")
+	require.Regexp(t, `100 % +\d`, out, "abstain is off: the whole curve is known")
+	raw, err = os.ReadFile(page)
+	require.NoError(t, err)
+	require.Equal(t, 2, strings.Count(string(raw), "<svg"))
+}
+
+func TestCalibrateMovesTheStoresThreshold(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	for i, kv := range s.environ {
+		if strings.HasPrefix(kv, "GROUNDWORK_ANSWER__ABSTAIN=") {
+			s.environ[i] = "GROUNDWORK_ANSWER__ABSTAIN=balanced"
+		}
+	}
+	file := s.questions(6)
+	_, err := s.run("calibrate", "--store", "h", "--questions", file)
+	require.ErrorContains(t, err, "6 answerable and 0 unanswerable")
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for i, q := range []string{"Who paid for the cactus?", "How tall is the tower?", "Is tea free?", "May I bring a llama?", "Which bank do we use?"} {
+		raw = fmt.Appendf(raw, `{"id":"u%d","question":%q}`+"\n", i, q)
+	}
+	require.NoError(t, os.WriteFile(file, raw, 0o600))
+
+	threshold := func() float64 {
+		out, err := s.run("ask", "--store", "h", "--json", "When were the blinds of room 3 made?")
+		require.NoError(t, err)
+		var a answer
+		require.NoError(t, json.Unmarshal([]byte(out), &a))
+		require.NotEmpty(t, a.Groundwork.Evidence.Embedding)
+		return a.Groundwork.Evidence.Threshold
+	}
+	require.InDelta(t, 0.65, threshold(), 1e-9)
+	_, err = s.run("calibrate", "--store", "h", "--questions", file, "--dry-run")
+	require.NoError(t, err)
+	require.InDelta(t, 0.65, threshold(), 1e-9)
+
+	page := filepath.Join(t.TempDir(), "curve.html")
+	out, err := s.run("calibrate", "--store", "h", "--questions", file, "--json", "--html", page)
+	require.NoError(t, err)
+	var fitted calibration
+	require.NoError(t, json.Unmarshal([]byte(out), &fitted))
+	require.Greater(t, fitted.AUROC, 0.9)
+	require.LessOrEqual(t, fitted.Points["balanced"].FalseRefusals, 0.08)
+	require.FileExists(t, page)
+	require.InDelta(t, fitted.Balanced, threshold(), 1e-9)
+
+	_, err = s.run("calibrate", "--store", "h", "--reset")
+	require.NoError(t, err)
+	require.InDelta(t, 0.65, threshold(), 1e-9)
+	_, err = s.run("calibrate", "--store", "h")
+	require.ErrorContains(t, err, "--questions")
+}
