@@ -7,6 +7,7 @@
 # make soak       the same processes under faults for an hour: workers killed, PostgreSQL and Qdrant stopped, paused, slowed, wiped
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
 # make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
+# make tune-setup what training needs: PyTorch and more, about 6 GB; no test and no server needs it
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -22,7 +23,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz contract clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz contract tune-setup clean
 
 all: fmt lint test
 
@@ -142,6 +143,9 @@ formats: $(TOOLS)/poppler
 # make test runs the same, shorter and with the same cases each time.
 contract: $(TOOLS)/contract-python
 	@GROUNDWORK_CONTRACT=5000 GROUNDWORK_TEST_STRICT=1 go test -count=1 -run TestContract -v -timeout 60m ./internal/app
+
+tune-setup: bin/groundwork
+	./bin/groundwork tune setup
 
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \

@@ -11,6 +11,6 @@ func (c *cli) tuneCmd() *cobra.Command {
 			"and writes it in the forms that trainers read.",
 		Example: "  groundwork tune dataset --store handbook --out training --questions questions.jsonl\n  groundwork tune check training --questions questions.jsonl",
 	}
-	cmd.AddCommand(c.tuneDatasetCmd(), c.tuneCheckCmd())
+	cmd.AddCommand(c.tuneDatasetCmd(), c.tuneCheckCmd(), c.tuneSetupCmd(), c.tuneRunCmd(), c.tuneListCmd(), c.tuneShowCmd())
 	return cmd
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,10 +25,15 @@ type EnvOptions struct {
 	Dir      string       // models directory
 	Python   string       // interpreter to make it with: a path or a name to look for in PATH
 	Environ  []string     // of pip: proxies, certificates and indexes are set there; os.Environ in the program
+	Name     string       // of its folder; default python
+	Lock     []byte       // its packages with their hashes; default those of the model servers
+	Size     int64        // bytes that it needs on disk; default 500 MB
+	Purpose  string       // for messages; default the model servers
+	Command  string       // that makes it, for messages; default groundwork models pull
 	Progress func(string) // gets a line for each step; nil: none. Not called when there is nothing to do
 }
 
-// Env is the Python environment of the model servers: made once from hash-locked
+// Env is a Python environment, that of the model servers unless the options say otherwise: made once from hash-locked
 // packages, below the models directory, and touched by nothing else. A different
 // lock makes a new one. Safe for concurrent use, also from several processes.
 type Env struct {
@@ -40,7 +46,12 @@ func NewEnv(opt EnvOptions) *Env {
 	if opt.Progress == nil {
 		opt.Progress = func(string) {}
 	}
-	return &Env{opt: opt, root: filepath.Join(opt.Dir, "python-"+digest(embedded(lockName)))}
+	if opt.Lock == nil {
+		opt.Lock = embedded(lockName)
+	}
+	opt.Name, opt.Size = cmp.Or(opt.Name, "python"), cmp.Or(opt.Size, 500<<20)
+	opt.Purpose, opt.Command = cmp.Or(opt.Purpose, "the model servers"), cmp.Or(opt.Command, "groundwork models pull")
+	return &Env{opt: opt, root: filepath.Join(opt.Dir, opt.Name+"-"+digest(opt.Lock))}
 }
 
 // Python is the environment's interpreter.
@@ -53,7 +64,7 @@ func (e *Env) mark() string { return filepath.Join(e.root, "complete") }
 func (e *Env) Check(ctx context.Context) error {
 	made, err := os.ReadFile(e.mark())
 	if err != nil {
-		return &rag.Error{Code: rag.CodeUnavailable, Err: err, Message: "The Python environment of the model servers is not set up; run `groundwork models pull`."}
+		return &rag.Error{Code: rag.CodeUnavailable, Err: err, Message: fmt.Sprintf("The Python environment of %s is not set up; run `%s`.", e.opt.Purpose, e.opt.Command)}
 	}
 	// An upgraded or removed system Python leaves an environment behind that cannot find its packages.
 	now, err := e.version(ctx, e.Python())
@@ -61,7 +72,7 @@ func (e *Env) Check(ctx context.Context) error {
 		err = fmt.Errorf("made with Python %s, which is now %s", made, now)
 	}
 	if err != nil {
-		return &rag.Error{Code: rag.CodeUnavailable, Err: err, Message: "The Python environment of the model servers is broken; run `groundwork models pull` to make it anew."}
+		return &rag.Error{Code: rag.CodeUnavailable, Err: err, Message: fmt.Sprintf("The Python environment of %s is broken; run `%s` to make it anew.", e.opt.Purpose, e.opt.Command)}
 	}
 	return nil
 }
@@ -71,8 +82,8 @@ func (e *Env) Ensure(ctx context.Context) error {
 	if e.Check(ctx) == nil {
 		return nil
 	}
-	waiting := func() { e.opt.Progress("Waiting for another process that sets up the model servers …") }
-	return locked(ctx, filepath.Join(e.opt.Dir, "python.lock"), waiting, func() error {
+	waiting := func() { e.opt.Progress("Waiting for another process that sets up " + e.opt.Purpose + " …") }
+	return locked(ctx, filepath.Join(e.opt.Dir, e.opt.Name+".lock"), waiting, func() error {
 		if e.Check(ctx) == nil {
 			return nil // the other process has made it
 		}
@@ -88,10 +99,10 @@ func (e *Env) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := room(e.opt.Dir, 500<<20); err != nil {
+	if err := room(e.opt.Dir, e.opt.Size); err != nil {
 		return err
 	}
-	e.opt.Progress("Making the Python environment of the model servers (once) …")
+	e.opt.Progress("Making the Python environment of " + e.opt.Purpose + " (once) …")
 	if err := os.RemoveAll(e.root); err != nil {
 		return fmt.Errorf("remove the half-made Python environment: %w", err)
 	}
@@ -100,7 +111,7 @@ func (e *Env) build(ctx context.Context) error {
 			Message: "Python could not make an environment; install its venv module (on Debian: apt install python3-venv) and run the same command again."}
 	}
 	lock := filepath.Join(e.root, "requirements.lock")
-	if err := writeFile(lock, embedded(lockName)); err != nil {
+	if err := writeFile(lock, e.opt.Lock); err != nil {
 		return err
 	}
 	e.opt.Progress("Installing its packages …")
@@ -108,7 +119,7 @@ func (e *Env) build(ctx context.Context) error {
 		"--only-binary", ":all:", "--no-cache-dir", "--progress-bar", "off", "-r", lock)
 	if err != nil {
 		return &rag.Error{Code: rag.CodeUnavailable, Err: err,
-			Message: "The packages of the model servers could not be installed; check the network (pip's settings for proxies and indexes apply) and run the same command again."}
+			Message: fmt.Sprintf("The packages of %s could not be installed; check the network (pip's settings for proxies and indexes apply) and run the same command again.", e.opt.Purpose)}
 	}
 	if err := writeFile(e.mark(), []byte(version)); err != nil {
 		return err
@@ -153,7 +164,7 @@ func (e *Env) step(line string) {
 
 // clean removes environments of older locks and half-made ones of theirs.
 func (e *Env) clean() error {
-	old, err := filepath.Glob(filepath.Join(e.opt.Dir, "python-*"))
+	old, err := filepath.Glob(filepath.Join(e.opt.Dir, e.opt.Name+"-*"))
 	if err != nil {
 		return fmt.Errorf("look for old environments: %w", err)
 	}

@@ -29,6 +29,19 @@ func (l Launch) Chat(e Entry, contextTokens, parallel, threads int) (Options, er
 	})
 }
 
+// ChatFile is the model file of a chat model that is here and whose checksum is known.
+func ChatFile(dir string, e Entry) (string, error) {
+	switch {
+	case e.Kind != Chat:
+		return "", rag.Fail(rag.CodeModel, fmt.Sprintf("%s is no chat model; `groundwork models list` shows which are.", e.Name))
+	case !e.Pinned():
+		return "", rag.Fail(rag.CodeModel, fmt.Sprintf("The checksum of %s is not known; an adapter belongs to one file of a model and no other.", e.Name))
+	case !Installed(dir, e):
+		return "", rag.Fail(rag.CodeModel, fmt.Sprintf("The model %s is not here yet; run `groundwork models pull %s`.", e.Name, e.Name))
+	}
+	return FilePath(dir, e, e.file(roleModel)), nil
+}
+
 // Embed are the options of an embedding server for e with this many workers, each on a thread of its own.
 func (l Launch) Embed(e Entry, workers int) (Options, error) {
 	if e.Kind != Embed {
