@@ -25,10 +25,20 @@ type Outcome struct {
 	CitationRecall    float64 `json:"citation_recall"`
 	CitationsResolved float64 `json:"citations_resolved"`
 
+	Unsupported int      `json:"unsupported,omitempty"` // sentences, or citations, of the answer that no passage supports
+	Sources     []string `json:"sources,omitempty"`     // passages that the model was given: path:start-end
+	Cites       []Cite   `json:"cites,omitempty"`
+
 	FirstMs     float64     `json:"first_token_ms,omitempty"`
 	TotalMs     float64     `json:"total_ms,omitempty"`
 	Tokens      Tokens      `json:"tokens"`
 	Fingerprint Fingerprint `json:"fingerprint"`
+}
+
+// Cite is a citation to be shown.
+type Cite struct {
+	Path  string `json:"path"`
+	Quote string `json:"quote"`
 }
 
 // Fingerprint is what made an answer, as the server tells.

@@ -16,13 +16,20 @@ import (
 	"groundwork/llm/llmtest"
 )
 
-// TestMain lets the test binary be the parser child.
+// TestMain lets the test binary be the parser child, and the program itself: to be killed.
 func TestMain(m *testing.M) {
+	if os.Getenv(beMain) != "" {
+		main()
+		os.Exit(0)
+	}
 	if len(os.Args) > 1 && os.Args[1] == app.ParseChild {
 		os.Exit(app.RunParseChild())
 	}
 	os.Exit(m.Run())
 }
+
+// beMain makes the test binary the program.
+const beMain = "GROUNDWORK_TEST_BE_MAIN"
 
 // shell runs commands on a data directory of the test's own, with scripted models.
 type shell struct {

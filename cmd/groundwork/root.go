@@ -66,7 +66,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.key, "key", c.getenv("GROUNDWORK_KEY"), "API key for that server")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(c.serveCmd(), c.ingestCmd(), c.searchCmd(), c.askCmd(), c.demoCmd(), c.modelsCmd(), c.keysCmd(),
-		c.doctorCmd(), c.healthCmd(), c.configCmd(), c.evalCmd(), c.calibrateCmd(), c.benchCmd(), c.tuneCmd(),
+		c.doctorCmd(), c.healthCmd(), c.configCmd(), c.evalCmd(), c.calibrateCmd(), c.compareCmd(), c.tuneCmd(), c.benchCmd(),
 		c.workerCmd(), c.verifyCmd(), c.reindexCmd(), c.migrateCmd())
 	return root
 }

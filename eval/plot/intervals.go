@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Interval is a value with its ends. Which is told apart from another by its Style: that of the same number of a Line.
+// Interval is a value with its ends. Style is a Line's.
 type Interval struct {
 	Name           string
 	Low, Mid, High float64
@@ -51,7 +51,10 @@ func Intervals(title, xName string, differences bool, rows []Interval, told func
 		p.Zero = px(0)
 	}
 	for i, r := range rows {
-		y, style := top+rowHeight*float64(i)+rowHeight*0.7, styles[r.Style%len(styles)]
+		y, style := top+rowHeight*float64(i)+rowHeight*0.7, styles[i%len(styles)]
+		if r.Style > 0 {
+			style = styles[(r.Style-1)%len(styles)]
+		}
 		lo, hi := px(r.Low), px(r.High)
 		p.Rows = append(p.Rows, Row{Name: r.Name, Told: told(r), Y: y, Low: lo, High: hi, Style: style,
 			LowEnd: end(lo, y), HighEnd: end(hi, y), Mark: Symbol{shape(style.Marker, px(r.Mid), y), r.Name + ": " + told(r)}})

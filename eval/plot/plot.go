@@ -29,6 +29,7 @@ type Line struct {
 	Name   string
 	Points [][2]float64
 	Marked bool // each point is a measurement
+	Style  int  // 0: that of its place among the lines; else counted from 1, so that a thing looks the same in every plot
 }
 
 // Plot is a diagram with what the template needs.
@@ -75,6 +76,9 @@ func Draw(title string, x, y Axis, lines []Line) Plot {
 	}
 	for i, l := range lines {
 		d := Drawn{Name: l.Name, Style: styles[i%len(styles)]}
+		if l.Style > 0 {
+			d.Style = styles[(l.Style-1)%len(styles)]
+		}
 		d.Legend.Path = shape(d.Style.Marker, 0, 0)
 		var path strings.Builder
 		for j, at := range l.Points {

@@ -29,10 +29,12 @@ type Made struct {
 	Corpus        string `json:"corpus,omitempty"` // hash of the store's documents: names and contents
 	Questions     string `json:"questions"`        // hash of the question set
 	QuestionsFile string `json:"questions_file"`
-	K             int    `json:"k,omitempty"`       // passages that count as found
-	Model         string `json:"model,omitempty"`   // name it was asked by; empty: retrieval alone
-	Adapter       string `json:"adapter,omitempty"` // as asked for
-	Client        string `json:"client,omitempty"`  // version of the program that asked
+	K             int    `json:"k,omitempty"`          // passages that count as found
+	Model         string `json:"model,omitempty"`      // name it was asked by; empty: retrieval alone
+	Adapter       string `json:"adapter,omitempty"`    // as asked for
+	Client        string `json:"client,omitempty"`     // version of the program that asked
+	Comparison    string `json:"comparison,omitempty"` // id of the comparison that it is a cell of
+	Cell          string `json:"cell,omitempty"`       // name there
 }
 
 // Run is one stored run.

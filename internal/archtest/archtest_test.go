@@ -52,8 +52,10 @@ var table = map[string]rule{
 	"eval":                    {},
 	"eval/runs":               {ours: []string{"eval"}},
 	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval"}},
-	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"eval/plot":               {},
+	"eval/compare":            {ours: []string{"rag", "eval", "eval/plot"}},
+	"eval/reports":            {},
+	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/retrieval":  {ours: []string{"configs", "eval", "ingest", "ingest/chunk", "ingest/parse", "internal/app", "rag", "rag/analyze", "store/local"}, theirs: []string{"modernc.org/sqlite"}},
@@ -62,7 +64,7 @@ var table = map[string]rule{
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
-	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/load", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
+	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/load", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
 }
 
 // only names the one package that may import a library.
