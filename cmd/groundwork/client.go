@@ -22,9 +22,10 @@ import (
 
 // client talks to a server's HTTP interface.
 type client struct {
-	base string
-	key  string
-	http *http.Client
+	base   string
+	key    string
+	http   *http.Client
+	labels labels // of what is uploaded
 }
 
 // apiError is OpenAI's error envelope.
@@ -137,7 +138,7 @@ func (c *client) uploadOnce(ctx context.Context, store, path string, open func()
 	defer file.Close()
 	reader, writer := io.Pipe()
 	form := multipart.NewWriter(writer)
-	go func() { writer.CloseWithError(writeForm(form, store, path, file)) }()
+	go func() { writer.CloseWithError(c.writeForm(form, store, path, file)) }()
 	resp, err := c.send(ctx, http.MethodPost, "/v1/documents", form.FormDataContentType(), reader)
 	reader.CloseWithError(io.ErrClosedPipe) // the writer ends, whether or not the server read all
 	if err != nil {
@@ -154,11 +155,14 @@ func (c *client) uploadOnce(ctx context.Context, store, path string, open func()
 	return reply.Data[0], nil
 }
 
-func writeForm(form *multipart.Writer, store, path string, file io.Reader) error {
+func (c *client) writeForm(form *multipart.Writer, store, path string, file io.Reader) error {
 	if err := form.WriteField("store", store); err != nil {
 		return err
 	}
 	if err := form.WriteField("path", path); err != nil {
+		return err
+	}
+	if err := c.labels.write(form); err != nil {
 		return err
 	}
 	part, err := form.CreateFormFile("file", path[strings.LastIndexByte(path, '/')+1:])

@@ -22,15 +22,21 @@ const uploads = 4
 
 func (c *cli) ingestCmd() *cobra.Command {
 	var store, dataDir, model string
+	var said func() (labels, error)
 	cmd := &cobra.Command{
 		Use: "ingest PATH…", Short: "Take files and folders in and wait until they are searchable", Args: cobra.MinimumNArgs(1),
 		Long: "ingest uploads files, and folders with all that is in them, into a store (made when it does not\n" +
 			"exist), and waits until each document is searchable or failed. Files that are there already, under\n" +
 			"the same path and with the same content, cost nothing: an interrupted run is repeated to finish it.\n" +
 			"Names that start with a dot are left out.",
-		Example: "  groundwork ingest ./handbook --store handbook\n  groundwork ingest report.pdf notes.docx --store work --json",
+		Example: "  groundwork ingest ./handbook --store handbook\n  groundwork ingest report.pdf notes.docx --store work --json\n" +
+			"  groundwork ingest ./policies --store handbook --attribute team=hr --attribute year=2026 --allow hr",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := c.config()
+			if err != nil {
+				return err
+			}
+			l, err := said()
 			if err != nil {
 				return err
 			}
@@ -40,10 +46,12 @@ func (c *cli) ingestCmd() *cobra.Command {
 				return err
 			}
 			defer stop()
+			api.labels = l
 			return c.ingestAndReport(cmd.Context(), api, args, store)
 		},
 	}
 	cmd.Flags().StringVarP(&store, "store", "s", "documents", "store to put them in")
+	said = addLabelFlags(cmd)
 	addLocalFlags(cmd, &dataDir, &model)
 	return cmd
 }

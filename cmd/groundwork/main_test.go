@@ -108,6 +108,32 @@ func TestIngestSearchAskEval(t *testing.T) {
 	require.ErrorContains(t, err, "there is no store")
 }
 
+func TestIngestSaysAttributesAndSearchFilters(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	docs := t.TempDir()
+	write(t, docs, map[string]string{"leave.md": "Employees get 30 days of annual leave."})
+	_, err := s.run("ingest", docs, "--store", "hr-store", "--attribute", "team=hr", "--attribute", "year=2025", "--attribute", `code="5"`, "--allow", "hr")
+	require.NoError(t, err)
+	for filter, found := range map[string]bool{
+		"team=hr": true, "team!=hr": false, "year>=2025": true, "year>2025": false, "year<2026": true, "code=5": false, `code="5"`: true,
+		`{"type":"in","key":"team","value":["it","hr"]}`: true, "groundwork.path=leave.md": true, "groundwork.path=other.md": false,
+	} {
+		out, err := s.run("search", "--store", "hr-store", "--filter", filter, "annual leave")
+		require.NoError(t, err, filter)
+		require.Equal(t, found, strings.Contains(out, "leave.md"), filter)
+	}
+	out, err := s.run("search", "--store", "hr-store", "--filter", "team=hr", "--filter", "year=2026", "annual leave")
+	require.NoError(t, err)
+	require.Contains(t, out, "nothing was found")
+	_, err = s.run("search", "--store", "hr-store", "--filter", "town=Bern", "annual leave")
+	require.ErrorContains(t, err, `No document of this store has the attribute "town". There is code, team, year, groundwork.created_at`)
+	_, err = s.run("search", "--store", "hr-store", "--filter", "team", "annual leave")
+	require.ErrorContains(t, err, "neither JSON nor of the form name=value")
+	_, err = s.run("ingest", docs, "--attribute", "team")
+	require.ErrorContains(t, err, "is not of the form name=value")
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
@@ -123,6 +149,15 @@ func TestKeys(t *testing.T) {
 	out, err = s.run("keys", "list")
 	require.NoError(t, err)
 	require.NotContains(t, out, "revoked=\n")
+	_, err = s.run("keys", "create", "--group", "hr", "--group", "Finance, Bern")
+	require.NoError(t, err)
+	out, err = s.run("keys", "list")
+	require.NoError(t, err)
+	require.Contains(t, out, "groups=hr,Finance, Bern")
+	for _, wrong := range [][]string{{"--group", ""}, {"--group", "hr", "--verbs", "ask,write"}} {
+		_, err = s.run(append([]string{"keys", "create"}, wrong...)...)
+		require.ErrorContains(t, err, "group")
+	}
 	_, err = s.run("keys", "create", "--verbs", "fly")
 	require.ErrorContains(t, err, "unknown verb")
 }

@@ -11,12 +11,18 @@ import (
 func (c *cli) searchCmd() *cobra.Command {
 	var store, dataDir, model string
 	var k int
+	var only []string
 	cmd := &cobra.Command{
 		Use: "search QUERY", Short: "Show which passages a question finds, and why", Args: cobra.MinimumNArgs(1),
-		Long:    "search prints the passages in their order: fused score, rank and score in the dense and the text leg,\nand what was dropped and why.",
-		Example: "  groundwork search --store handbook \"carry over leave\"\n  groundwork search --store handbook -k 10 --json \"carry over leave\"",
+		Long: "search prints the passages in their order: fused score, rank and score in the dense and the text leg,\nand what was dropped and why.",
+		Example: "  groundwork search --store handbook \"carry over leave\"\n  groundwork search --store handbook -k 10 --json \"carry over leave\"\n" +
+			"  groundwork search --store handbook --filter team=hr --filter 'year>=2025' \"carry over leave\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := c.config()
+			if err != nil {
+				return err
+			}
+			filter, err := filters(only)
 			if err != nil {
 				return err
 			}
@@ -29,12 +35,13 @@ func (c *cli) searchCmd() *cobra.Command {
 			if err := api.waitReady(cmd.Context(), cfg.LLM.StartTimeout, func(string) {}); err != nil {
 				return err
 			}
-			query := map[string]any{"query": strings.Join(args, " "), "store": store, "k": k, "explain": true}
+			query := map[string]any{"query": strings.Join(args, " "), "store": store, "k": k, "explain": true, "filters": filter}
 			return c.search(cmd, api, query)
 		},
 	}
 	cmd.Flags().StringVarP(&store, "store", "s", "documents", "store to search")
 	cmd.Flags().IntVarP(&k, "top-k", "k", 5, "passages")
+	cmd.Flags().StringArrayVar(&only, "filter", nil, "search only documents that fit: name=value (also !=, >, >=, <, <=), or a filter as JSON; all of several must hold")
 	addLocalFlags(cmd, &dataDir, &model)
 	return cmd
 }
@@ -56,6 +63,8 @@ type ranked struct {
 	TextRank   *int     `json:"text_rank"`
 	TextScore  float64  `json:"text_score"`
 	Dropped    *string  `json:"dropped"`
+
+	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
 func (c *cli) search(cmd *cobra.Command, api *client, query map[string]any) error {
