@@ -3,6 +3,7 @@ package storetest
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -152,9 +153,9 @@ func labelSuite(t *testing.T, open OpenLibrary) {
 		f := open(t, Limits{})
 		scope := f.scope(t, "handbook")
 		leave, _ := f.accept(t, label(upload(scope, "leave.md", "leave"), nil, "hr", "all"))
-		f.Advance(1)
+		f.Advance(time.Second)
 		pay, _ := f.accept(t, label(upload(scope, "pay.md", "payments"), nil, "board"))
-		f.Advance(1)
+		f.Advance(time.Second)
 		open := f.upload(t, scope, "open.md", "open")
 		for _, d := range []rag.Document{leave, pay, open} {
 			f.ready(t, d, "word")
