@@ -213,11 +213,6 @@ func recomputed(t *testing.T, s served, r compare.Report) {
 	}
 }
 
-func (s shell) getenv(name string) string {
-	c := &cli{environment: environment{environ: s.environ}}
-	return c.getenv(name)
-}
-
 func TestCompareBaseAloneSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	s := serve(t, four, "GROUNDWORK_ANSWER__ABSTAIN=strict")
