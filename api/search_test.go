@@ -16,7 +16,10 @@ func TestSearch(t *testing.T) {
 	for _, sc := range []scenario{
 		{name: "plain", path: "/v1/search", body: `{"query":"leave","store":"handbook"}`, status: 200, has: []string{`"rank":1`, `"dense_rank":1`, `"text_rank":2`, `"text_score":3.5`, `"store":"vs_1"`}, not: []string{"weak", "evidence"}},
 		{name: "explained", path: "/v1/search", body: `{"query":"leave","store":"handbook","explain":true}`, status: 200, has: []string{`"dropped":"weak"`, `"rank":null`, `"dense_rank":null`, `"evidence":{"strength":0.71,"threshold":0.65,"embedding":"bge"}`}},
-		{name: "OpenAI's", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","rewrite_query":true}`, status: 200, has: []string{"vector_store.search_results.page", `"file_id":"file-1"`, `"text":"Employees`}, not: []string{"weak"}},
+		{name: "OpenAI's", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","rewrite_query":true}`, status: 200, has: []string{"vector_store.search_results.page", `"file_id":"file-1"`, `"text":"Employees`,
+			`"search_query":["leave"]`, `"filename":"leave.md","score":0.9,"attributes":{}`, `"has_more":false,"next_page":null`}, not: []string{"weak"}},
+		{name: "too many", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","max_num_results":51}`, status: 400, code: "invalid_request", has: []string{`"param":"max_num_results"`, "from 1 to 50"}},
+		{name: "other ranker", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","ranking_options":{"ranker":"x"}}`, status: 400, code: "invalid_request", has: []string{`"param":"ranking_options"`}},
 		{name: "threshold", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","ranking_options":{"score_threshold":0.95}}`, status: 200, has: []string{`"data":[]`}},
 		{name: "long query", path: "/v1/search", body: `{"query":"` + strings.Repeat("q", 8193) + `","store":"handbook"}`, status: 413, code: "too_large", has: []string{`"param":"query"`}},
 		{name: "no query", path: "/v1/search", body: `{"store":"handbook"}`, status: 400, code: "invalid_request", has: []string{`"param":"query"`}},
