@@ -109,10 +109,12 @@ func (o *Only) Match(get func(key string) (value any, ok bool), allow []string) 
 	if o == nil {
 		return true
 	}
-	if o.Groups != nil && !slices.ContainsFunc(allow, func(g string) bool { return slices.Contains(o.Groups, g) }) {
-		return false
-	}
-	return o.Filter == nil || o.Filter.Match(get)
+	return o.Reads(allow) && (o.Filter == nil || o.Filter.Match(get))
+}
+
+// Reads tells whether a document may be read that allow names the groups of.
+func (o *Only) Reads(allow []string) bool {
+	return o == nil || o.Groups == nil || slices.ContainsFunc(allow, func(g string) bool { return slices.Contains(o.Groups, g) })
 }
 
 // Key is the same for those that choose the same documents in the same words.

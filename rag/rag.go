@@ -39,6 +39,7 @@ type Passage struct {
 	Header     string // title, heading path, table header row: helps search and prompt, is never cited
 	Text       string
 	Attributes Attributes // of the document, when the passage was read
+	Allow      []string   // groups that might read it then
 
 	found *findings // about Text; nil unless the passage is kept in memory
 }
@@ -72,8 +73,8 @@ type Searcher interface {
 	IDF(ctx context.Context, scope Scope, terms []string) ([]float64, error)
 }
 
-// Passages loads chunks by id. Unknown ids, and those out of scope, are left
-// out; the order is that of ids.
+// Passages loads chunks by id. Unknown ids, and those that the scope's store does
+// not hold or its groups may not read, are left out; the order is that of ids.
 type Passages interface {
 	Passages(ctx context.Context, scope Scope, chunkIDs []string) ([]Passage, error)
 }

@@ -20,7 +20,8 @@ const passageLife = time.Minute
 // passageCache keeps the passages that questions loaded lately. A search finds
 // up to 200 and reading them is most of its time; a passage never changes, as
 // its id stands for document, version and place. What may be found is decided
-// by the index before; one is given only to the scope it was read in all the same.
+// by the index before; one is given only to those who may read its document all
+// the same, should the index not know yet what was taken away.
 //
 // It stands in front of the library, and hears from it what is removed or
 // replaced: that is forgotten at once.
@@ -68,7 +69,7 @@ func (c *passageCache) Passages(ctx context.Context, scope rag.Scope, ids []stri
 	epoch := c.sweep(now)
 	found, missing := make([]*keptPassage, len(ids)), []string(nil)
 	for i, id := range ids {
-		if p, ok := c.find(id); ok && p.scope == scope.Whole() && now.Sub(p.read) < passageLife {
+		if p, ok := c.find(id); ok && p.scope == scope.Whole() && now.Sub(p.read) < passageLife && scope.Only.Reads(p.Allow) {
 			found[i] = p
 		} else {
 			missing = append(missing, id)
@@ -152,7 +153,7 @@ func (c *passageCache) forgetDocument(scope rag.Scope, id string) {
 // Accept implements ingest.Library: what is said of a document stands beside its passages.
 func (c *passageCache) Accept(ctx context.Context, a ingest.Accepted) (rag.Document, bool, error) {
 	doc, created, err := c.Library.Accept(ctx, a)
-	if a.Labels.Attributes != nil {
+	if a.Labels.Attributes != nil || a.Labels.Allow != nil {
 		c.forgetDocument(rag.Scope{Tenant: a.Tenant, Store: a.StoreID}, doc.ID)
 	}
 	return doc, created, err

@@ -138,3 +138,42 @@ func TestWhatIsRemovedWhileItIsReadIsNotKept(t *testing.T) {
 	texts(t, c, here, "c0")
 	require.Zero(t, c.kept.Len())
 }
+
+func TestKeptPassagesAreForThoseWhoMayReadThem(t *testing.T) {
+	t.Parallel()
+	c, s, _ := setupPassages(t)
+	p := s.passages["s/c0"]
+	p.Allow = []string{"hr"}
+	s.passages["s/c0"] = p
+	hr, it := here, here
+	hr.Only, it.Only = &rag.Only{Groups: []string{"hr"}}, &rag.Only{Groups: []string{"it"}}
+	require.Equal(t, []string{"text 0"}, texts(t, c, hr, "c0"))
+	s.passages = map[string]rag.Passage{}
+	require.Equal(t, []string{"text 0"}, texts(t, c, hr, "c0"), "it is kept")
+	require.Empty(t, texts(t, c, it, "c0"))
+}
+
+func (s *shelf) Label(context.Context, rag.Scope, string, rag.Labels) (rag.Document, error) {
+	return rag.Document{}, nil
+}
+
+func (s *shelf) Accept(context.Context, ingest.Accepted) (rag.Document, bool, error) {
+	return rag.Document{ID: "d0"}, false, nil
+}
+
+func TestPassagesSayWhatIsSaidOfTheirDocumentNow(t *testing.T) {
+	t.Parallel()
+	for name, say := range map[string]func(*passageCache) error{
+		"label": func(c *passageCache) error { _, err := c.Label(t.Context(), here, "d0", rag.Labels{}); return err },
+		"upload": func(c *passageCache) error {
+			_, _, err := c.Accept(t.Context(), ingest.Accepted{Tenant: here.Tenant, StoreID: here.Store, Labels: rag.Labels{Allow: []string{"hr"}}})
+			return err
+		},
+	} {
+		c, s, _ := setupPassages(t)
+		texts(t, c, here, "c0", "c2")
+		require.NoError(t, say(c))
+		texts(t, c, here, "c0", "c2")
+		require.Equal(t, []string{"c0"}, s.asked[1], name)
+	}
+}

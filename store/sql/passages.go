@@ -18,13 +18,15 @@ func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string
 	err := s.read(ctx, "read passages", func(ctx context.Context, q querier) error {
 		for ids := range slices.Chunk(chunkIDs, passageBatch) {
 			in, args := inList(ids)
-			passages, err := collect(ctx, q, scanPassage, `SELECT c.id, c.document_id, d.path, c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text, d.attributes
+			passages, err := collect(ctx, q, scanPassage, `SELECT c.id, c.document_id, d.path, c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text, d.attributes, d.allow
 				FROM chunks c JOIN documents d ON d.store_id = c.store_id AND d.id = c.document_id WHERE c.tenant = ? AND c.store_id = ? AND c.id IN `+in, append([]any{scope.Tenant, scope.Store}, args...)...)
 			if err != nil {
 				return err
 			}
 			for _, p := range passages {
-				found[p.ChunkID] = p
+				if scope.Only.Reads(p.Allow) {
+					found[p.ChunkID] = p
+				}
 			}
 		}
 		return nil
@@ -47,7 +49,7 @@ func (s *Store) DocumentPassages(ctx context.Context, scope rag.Scope, id string
 		if doc, err = findDocument(ctx, q, scope, id); err != nil {
 			return err
 		}
-		passages, err = collect(ctx, q, scanPassage, `SELECT id, document_id, ?, seq, start_at, end_at, page, heading, header, text, '{}'
+		passages, err = collect(ctx, q, scanPassage, `SELECT id, document_id, ?, seq, start_at, end_at, page, heading, header, text, '{}', '[]'
 			FROM chunks WHERE tenant = ? AND store_id = ? AND document_id = ? AND version = ? ORDER BY seq`,
 			doc.Path, scope.Tenant, scope.Store, id, doc.LiveVersion)
 		return err
@@ -58,16 +60,16 @@ func (s *Store) DocumentPassages(ctx context.Context, scope rag.Scope, id string
 func scanPassage(row scanner) (rag.Passage, error) {
 	var p rag.Passage
 	var heading string
-	var attributes []byte
-	err := row.Scan(&p.ChunkID, &p.DocumentID, &p.Filename, &p.Seq, &p.Start, &p.End, &p.Page, &heading, &p.Header, &p.Text, &attributes)
+	var attributes, allow []byte
+	err := row.Scan(&p.ChunkID, &p.DocumentID, &p.Filename, &p.Seq, &p.Start, &p.End, &p.Page, &heading, &p.Header, &p.Text, &attributes, &allow)
 	if err != nil {
 		return rag.Passage{}, err
 	}
-	labels, err := decodeLabels(attributes, []byte("[]"))
+	labels, err := decodeLabels(attributes, allow)
 	if err != nil {
 		return rag.Passage{}, err
 	}
-	p.Attributes = labels.Attributes
+	p.Attributes, p.Allow = labels.Attributes, labels.Allow
 	err = json.Unmarshal([]byte(heading), &p.Heading)
 	return p, err
 }

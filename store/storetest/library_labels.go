@@ -190,6 +190,15 @@ func labelSuite(t *testing.T, open OpenLibrary) {
 			require.NoError(t, err)
 			require.Equal(t, want, held)
 		}
+		var chunks []string
+		for _, d := range []rag.Document{leave, pay, open} {
+			chunks = append(chunks, ingest.ChunkID(refOf(d), 0))
+		}
+		passages, err := f.Passages(t.Context(), as(scope, "board"), chunks)
+		require.NoError(t, err)
+		require.Len(t, passages, 1)
+		require.Equal(t, pay.ID, passages[0].DocumentID)
+		require.Equal(t, []string{"board"}, passages[0].Allow)
 		counts, size, err := f.Readable(t.Context(), as(scope, "hr", "board"))
 		require.NoError(t, err)
 		require.Equal(t, map[rag.State]int{rag.StateReady: 2}, counts)
