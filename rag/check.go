@@ -12,7 +12,7 @@ func (m *matcher) check(c claim, wanted wants, sum profile, windows []window) Ve
 	switch {
 	case figures > 0 && held == 0 || support < partlyAt && (figures == 0 || held < figures):
 		return Unsupported
-	case support < supportedAt || held < figures:
+	case held < figures || support < supportedAt && (c.content > 0 || support < partlyAt):
 		return Partly
 	case !m.namesHeld(c, windows), m.denied(c, sum, windows), m.misplaced(c, windows):
 		return Partly

@@ -38,9 +38,12 @@ func read(text string, analyze Analyze) reading {
 	return readParts(text, toks, figs, cutClauses(toks, figs), analyze)
 }
 
-// readRow reads the row of a table, which is one clause.
+// readRow reads the row of a table, which is one clause unless it holds sentences.
 func readRow(text string, analyze Analyze) reading {
 	toks := tokens(text)
+	if slices.ContainsFunc(toks, func(t token) bool { return denies(t) || slices.Contains(verbs, t.low) }) {
+		return read(text, analyze)
+	}
 	return readParts(text, toks, figures(text, toks), []span{{0, len(toks)}}, analyze)
 }
 
@@ -91,7 +94,7 @@ func cutClauses(toks []token, figs []figure) []span {
 		switch {
 		case t.low == ":" && titled(toks[start:i]), t.low == "," && i > 0 && toks[i-1].kind == numeral && i+1 < len(toks) && toks[i+1].kind == numeral: // May 3, 2024
 		case t.low == "." && i > 0 && toks[i-1].low == "no" && i+1 < len(toks) && toks[i+1].kind == numeral: // No. 16
-		case t.kind == mark && (strings.Contains(",;:.!?–—|", t.low) || t.low == "-" && loose(toks, i) || t.low == "(" && longAside(toks, i)):
+		case t.kind == mark && (boundary(t.low, ",;:.!?–—|") || t.low == "-" && loose(toks, i) || t.low == "(" && longAside(toks, i)):
 			flush(i, i+1, t.low == "," && i+1 < len(toks) && !slices.Contains(joining, toks[i+1].low) && softly)
 		case t.kind == word && slices.Contains(parting, t.low):
 			flush(i, i, false)
@@ -115,6 +118,8 @@ func cutClauses(toks []token, figs []figure) []span {
 	return joined
 }
 
+func boundary(low, marks string) bool { return strings.Contains(marks, low) }
+
 // titled: what stands before a colon only names what follows, as in "ASL interpreter: at least 72 hours".
 func titled(part []token) bool {
 	return len(part) <= 6 && !slices.ContainsFunc(part, func(t token) bool { return denies(t) || slices.Contains(verbs, t.low) })
@@ -125,11 +130,14 @@ func loose(toks []token, i int) bool {
 	return i > 0 && i+1 < len(toks) && (toks[i-1].end < toks[i].start || toks[i-1].kind == mark) && toks[i].end < toks[i+1].start && toks[i+1].kind == word
 }
 
-// longAside: the parenthesis that opens at i holds more than four tokens.
+// longAside: the parenthesis that opens at i holds more than four tokens, or says something.
 func longAside(toks []token, i int) bool {
 	for j := i + 1; j < len(toks); j++ {
 		if toks[j].low == ")" {
 			return j > i+5
+		}
+		if denies(toks[j]) || slices.Contains(verbs, toks[j].low) {
+			return true
 		}
 	}
 	return true
@@ -257,7 +265,7 @@ func properNames(text string, toks []token, analyze Analyze) []placedName {
 	for i := 0; i < len(toks); i++ {
 		t := toks[i]
 		if t.kind == mark || t.kind == numeral {
-			opens = strings.Contains(".!?:", t.low) && t.kind == mark || opens && t.kind == mark
+			opens = boundary(t.low, ".!?:") && t.kind == mark || opens && t.kind == mark
 			continue
 		}
 		if !capital(text, t) || opens && t.kind == word && len(analyze(t.low)) == 0 || slices.Contains(noNames, t.low) {

@@ -304,10 +304,10 @@ func (r *figureReader) unit(start int) (unit, noun string) {
 // same tells whether a text that gives have says want. In a table's row a unit
 // may be missing when it stands elsewhere, as in a column's heading; elsewhere is nil for other texts.
 func (f figure) same(have figure, elsewhere func(kind string) bool) bool {
-	switch {
-	case f.kind == "":
+	switch f.kind {
+	case "":
 		return f.text == have.text && (have.kind != "time of day" && have.kind != "weekday" && have.kind != calendar)
-	case f.kind == have.kind:
+	case have.kind:
 		a, b := f.base(), have.base()
 		return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
 	default:
