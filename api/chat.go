@@ -39,7 +39,7 @@ func (s *Server) admit(c *gin.Context) (in asked, err error) {
 }
 
 // chat answers POST /v1/chat/completions: MODEL goes to the model server as it
-// is, MODEL@STORE is answered from the store.
+// is, MODEL@STORE is answered from the store; both may name an adapter of the model.
 func (s *Server) chat(c *gin.Context) error {
 	in, err := s.admit(c)
 	if err != nil {
@@ -54,6 +54,7 @@ func (s *Server) chat(c *gin.Context) error {
 		return refuse(bad)
 	}
 	question := toQuestion(s.NewID("ans_"), caller(c), *in.target.store, q)
+	question.Adapter = in.target.adapter
 	head := openai.Head{ID: question.ID, Model: in.target.name, Created: s.Now().Unix()}
 	return s.answer(c, question, q.Stream, chatVoice{head, q.IncludeUsage})
 }

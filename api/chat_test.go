@@ -102,7 +102,7 @@ func TestChatRefuses(t *testing.T) {
 		{name: "embedding model", body: ask("bge-small", "Hi"), status: 404, code: "model_not_found", has: []string{"/v1/embeddings"}},
 		{name: "unknown store", body: ask("llama3.1:8b@nothing", "Hi"), status: 404, code: "model_not_found", has: []string{"nothing"}},
 		{name: "no store", body: ask("llama3.1:8b@", "Hi"), status: 404, code: "model_not_found"},
-		{name: "adapter", body: ask("llama3.1:8b+acme", "Hi"), status: 404, code: "model_not_found", has: []string{"adapter"}},
+		{name: "adapter", body: ask("llama3.1:8b+other", "Hi"), status: 404, code: "model_not_found", has: []string{"adapter"}},
 		{name: "100 KB question", body: ask("llama3.1:8b@handbook", strings.Repeat("why? ", 20<<10)), status: 413, code: "too_large", has: []string{"102400 bytes", `"param":"messages"`}},
 		{name: "blank question", body: ask("llama3.1:8b@handbook", " \n"), status: 400, code: "invalid_request"},
 		{name: "two answers", body: ask("llama3.1:8b@handbook", "Hi", `,"n":2`), status: 400, code: "invalid_request", has: []string{`"param":"n"`}},

@@ -482,6 +482,9 @@ type models struct {
 
 func (models) Chat() string      { return "llama3.1:8b" }
 func (models) Embedding() string { return "bge-small" }
+
+func (models) Adapters() []string { return []string{"acme"} }
+
 func (m models) Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error) {
 	return m.forward(ctx, caller, server, path, body)
 }

@@ -26,8 +26,10 @@ type Models interface {
 	// Chat and Embedding are the names callers use.
 	Chat() string
 	Embedding() string
+	// Adapters are the fine-tuned variants that are served beside the chat model.
+	Adapters() []string
 	// Forward sends body to path (such as /v1/chat/completions) of the chat or
-	// embedding server, in the line of caller, and returns its reply as it comes;
+	// embedding server (the model in it may be MODEL+ADAPTER), in the line of caller, and returns its reply as it comes;
 	// its body has to be closed. Cancelling ctx stops the generation there.
 	Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error)
 }

@@ -24,6 +24,7 @@ func (s *Server) responses(c *gin.Context) error {
 		return err
 	}
 	q := toQuestion(s.NewID("ans_"), caller(c), st, r.Question)
+	q.Adapter = in.target.adapter
 	if r.Tool != nil {
 		q.Scope = narrow(q.Scope, r.Tool.Filter)
 		q.Passages, q.MinScore = r.Tool.K, r.Tool.Threshold

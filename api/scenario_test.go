@@ -105,14 +105,18 @@ func TestModels(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for _, sc := range []scenario{
-		{name: "list", path: "/v1/models", key: keyAdmin, status: 200, has: []string{`"llama3.1:8b"`, `"llama3.1:8b@handbook"`, `"llama3.1:8b@board"`, `"bge-small"`}},
+		{name: "list", path: "/v1/models", key: keyAdmin, status: 200, has: []string{`"llama3.1:8b"`, `"llama3.1:8b+acme"`, `"llama3.1:8b+acme@handbook"`, `"llama3.1:8b@handbook"`, `"llama3.1:8b@board"`, `"bge-small"`}},
 		{name: "limited", path: "/v1/models", key: keyLimited, status: 200, has: []string{`"llama3.1:8b@handbook"`}, not: []string{"board"}},
 		{name: "tenant", path: "/v1/models", key: keyOther, status: 200, has: []string{`vs_3`}, not: []string{"vs_1", "board"}},
 		{name: "one", path: "/v1/models/llama3.1:8b", key: keyAsk, status: 200, has: []string{`"kind":"chat"`}},
 		{name: "by store name", path: "/v1/models/llama3.1:8b@handbook", key: keyAsk, status: 200, has: []string{`"store":"vs_1"`}},
 		{name: "by store id", path: "/v1/models/llama3.1:8b%40vs_2", key: keyAsk, status: 200, has: []string{`"store":"vs_2"`}},
 		{name: "embedding", path: "/v1/models/bge-small", key: keyAsk, status: 200, has: []string{`"embedding"`}},
-		{name: "adapter", path: "/v1/models/llama3.1:8b+acme@handbook", key: keyAsk, status: 404, code: "model_not_found", has: []string{"adapters are not available"}},
+		{name: "adapter", path: "/v1/models/llama3.1:8b+acme", key: keyAsk, status: 200, has: []string{`"kind":"chat"`}},
+		{name: "adapter over a store", path: "/v1/models/llama3.1:8b+acme@handbook", key: keyAsk, status: 200, has: []string{`"store":"vs_1"`}},
+		{name: "adapter over a store of others", path: "/v1/models/llama3.1:8b+acme@vs_3", key: keyAsk, status: 404, code: "model_not_found"},
+		{name: "no such adapter", path: "/v1/models/llama3.1:8b+acm@handbook", key: keyAsk, status: 404, code: "model_not_found", has: []string{"no adapter"}},
+		{name: "no adapter named", path: "/v1/models/llama3.1:8b+@handbook", key: keyAsk, status: 404, code: "model_not_found"},
 		{name: "unknown", path: "/v1/models/org/gpt", key: keyAsk, status: 404, code: "model_not_found", has: []string{"org/gpt"}},
 		{name: "unknown store", path: "/v1/models/llama3.1:8b@x", key: keyAsk, status: 404, code: "model_not_found"},
 		{name: "store of others", path: "/v1/models/llama3.1:8b@vs_3", key: keyAsk, status: 404, code: "model_not_found"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -29,6 +30,7 @@ type ChatOptions struct {
 	APIKey           string        // empty: none is sent
 	Model            string        // its name at the server
 	Name             string        // its name for callers; empty: Model
+	Adapters         []Adapter     // fine-tuned variants that the servers have beside the model
 	Quantisation     string        // such as Q4_K_M; empty: what the server says
 	ContextTokens    int           // window when the server does not tell; default 8192
 	MaxTokens        int           // of a reply when the caller names none; also kept free in the window; default 320
@@ -138,11 +140,16 @@ func (c *Chat) CountTokens(ctx context.Context, texts []string) ([]int, error) {
 func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta string) error) (rag.Usage, error) {
 	c.active.Add(1)
 	defer c.active.Add(-1)
+	adapter, err := c.adapter(p.Adapter)
+	if err != nil {
+		return rag.Usage{}, err
+	}
 	d := demand{caller: p.Caller, prefix: p.Prefix, taken: p.Taken}
 	if d.prefix == "" {
 		d.prefix = opening(p.Messages)
 	}
-	done, err := c.generate(ctx, request{prompt: p, send: c.pool.sender(d)}, emit)
+	d.prefix = p.Adapter + d.prefix // caches do not cross adapters
+	done, err := c.generate(ctx, request{prompt: p, fields: c.adapterFields(adapter), send: c.pool.sender(d)}, emit)
 	if err == nil {
 		c.learn(done)
 	}
@@ -247,9 +254,8 @@ func (c *Chat) fields(s rag.Sampling, extra map[string]any) map[string]any {
 	if len(s.Stop) > 0 {
 		f["stop"] = s.Stop
 	}
-	for k, v := range extra {
-		f[k] = v
-	}
+	maps.Copy(f, c.adapterFields(Adapter{})) // unless extra chooses one
+	maps.Copy(f, extra)
 	return f
 }
 

@@ -38,6 +38,7 @@ type sender func(req *http.Request, p *patience) (*http.Response, *server, error
 
 // timings are llama.cpp's own measurements.
 type timings struct {
+	CacheN        int     `json:"cache_n"`  // prompt tokens that were
 	PromptN       int     `json:"prompt_n"` // prompt tokens that were not in the cache
 	PromptPerSec  float64 `json:"prompt_per_second"`
 	PredictedN    int     `json:"predicted_n"`

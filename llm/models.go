@@ -23,15 +23,23 @@ const (
 
 // Models joins both model servers, as far as the HTTP interface needs them.
 type Models struct {
-	chat  *Chat
+	chat  *Current
 	embed *Embedder
 }
 
 // NewModels joins a chat and an embedding model.
-func NewModels(chat *Chat, embed *Embedder) *Models { return &Models{chat: chat, embed: embed} }
+func NewModels(chat *Chat, embed *Embedder) *Models { return NewCurrentModels(NewCurrent(chat), embed) }
+
+// NewCurrentModels joins whichever chat model is current and an embedding model.
+func NewCurrentModels(chat *Current, embed *Embedder) *Models {
+	return &Models{chat: chat, embed: embed}
+}
 
 // Chat is the chat model's name for callers.
 func (m *Models) Chat() string { return m.chat.Name() }
+
+// Adapters are the names that may stand behind it, after a +.
+func (m *Models) Adapters() []string { return m.chat.Adapters() }
 
 // Embedding is the embedding model's name for callers.
 func (m *Models) Embedding() string { return m.embed.Name() }
@@ -40,37 +48,53 @@ func (m *Models) Embedding() string { return m.embed.Name() }
 // model's servers (ServerChat or ServerEmbed) and returns its reply of status
 // 200 as it comes; everything else is an error. It waits in the same line as
 // questions, caller (as in rag.Prompt) beside other callers. Only the model's
-// name is changed to the one the server knows. Closing the reply's body stops the
+// name is changed to the one the server knows, and an adapter (MODEL+ADAPTER) chosen. Closing the reply's body stops the
 // generation, as does cancelling ctx. Reads of the body fail when the server stays silent for too long.
 func (m *Models) Forward(ctx context.Context, caller, server, path string, body []byte) (*http.Response, error) {
 	d := demand{caller: caller}
 	switch server {
 	case ServerChat:
-		limits := m.chat.opts.Timeouts
-		asked := peek(body)
-		d.prefix, d.whole = opening(asked.messages()), !asked.Stream
-		if !asked.Stream { // the headers come with the last token
-			limits.FirstToken, limits.Idle = limits.Total, limits.Total
-		}
-		m.chat.active.Add(1)
-		resp, err := m.chat.pool.forward(ctx, path, m.chat.opts.Model, body, d, limits)
+		chat, release := m.chat.take()
+		resp, err := chat.forward(ctx, d, path, body)
 		if err != nil {
-			m.chat.active.Add(-1)
+			release()
 			return nil, err
 		}
-		resp.Body = &closing{ReadCloser: resp.Body, after: func() { m.chat.active.Add(-1) }}
+		resp.Body = &closing{ReadCloser: resp.Body, after: release}
 		return resp, nil
 	case ServerEmbed, "embedding":
 		t := m.embed.opts.Timeout
 		d.whole = true
-		return m.embed.pool.forward(ctx, path, m.embed.opts.Model, body, d, Timeouts{FirstToken: t, Idle: t, Total: t})
+		return m.embed.pool.forward(ctx, path, map[string]any{"model": m.embed.opts.Model}, body, d, Timeouts{FirstToken: t, Idle: t, Total: t})
 	}
 	return nil, fmt.Errorf("forward to %q: there is no such model server", server)
 }
 
+// forward passes a request for the model or one of its adapters on.
+func (c *Chat) forward(ctx context.Context, d demand, path string, body []byte) (*http.Response, error) {
+	limits, asked := c.opts.Timeouts, peek(body)
+	fields, adapter, err := c.forwardFields(asked.Model)
+	if err != nil {
+		return nil, err
+	}
+	d.prefix, d.whole = adapter+opening(asked.messages()), !asked.Stream
+	if !asked.Stream { // the headers come with the last token
+		limits.FirstToken, limits.Idle = limits.Total, limits.Total
+	}
+	c.active.Add(1)
+	resp, err := c.pool.forward(ctx, path, fields, body, d, limits)
+	if err != nil {
+		c.active.Add(-1)
+		return nil, err
+	}
+	resp.Body = &closing{ReadCloser: resp.Body, after: func() { c.active.Add(-1) }}
+	return resp, nil
+}
+
 // passed is what has to be known of a body that is passed through.
 type passed struct {
-	Stream   bool `json:"stream"`
+	Model    string `json:"model"`
+	Stream   bool   `json:"stream"`
 	Messages []struct {
 		Role    string          `json:"role"`
 		Content json.RawMessage `json:"content"`
@@ -92,8 +116,8 @@ func (p passed) messages() []rag.Message {
 	return out
 }
 
-func (p *pool) forward(ctx context.Context, path, model string, body []byte, d demand, limits Timeouts) (*http.Response, error) {
-	body, err := setFields(body, map[string]any{"model": model})
+func (p *pool) forward(ctx context.Context, path string, fields map[string]any, body []byte, d demand, limits Timeouts) (*http.Response, error) {
+	body, err := setFields(body, fields)
 	if err != nil {
 		return nil, &rag.Error{Code: rag.CodeInvalid, Message: "The body is no JSON object; correct it.", Err: err}
 	}

@@ -4,6 +4,7 @@ package rag
 type Question struct {
 	ID       string // ans_…; chosen by the caller so that logs and the answer agree
 	Scope    Scope
+	Adapter  string    // fine-tuned variant of the chat model; empty: the model itself
 	Caller   string    // who asks (tenant and key): where questions wait for the model, callers take turns
 	Messages []Message // the last one is the user's question
 	Sampling Sampling

@@ -49,6 +49,7 @@ const (
 type About struct {
 	Embedding  string
 	Generation func() int // of the index
+	Adapter    func(name string) string // an adapter's name with its version; nil: the name
 	Code       string
 }
 
@@ -72,7 +73,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	}
 	if len(kept) == 0 || a.Evidence.weak() {
 		watch.lap("select")
-		return p.abstain(a, kept, watch, emit)
+		return p.abstain(a, q.Adapter, kept, watch, emit)
 	}
 	if err := p.choose(ctx, q, kept, &a); err != nil {
 		return a, err
@@ -86,7 +87,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	watch.lap("generate")
 	p.cite(&a)
 	watch.lap("cite")
-	return p.finish(a, watch), nil
+	return p.finish(a, q.Adapter, watch), nil
 }
 
 // Search is the retrieval half of Ask: at most k passages, best first, then
@@ -223,7 +224,7 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 	if s.Temperature == nil {
 		s.Temperature = &p.Options.Temperature
 	}
-	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s, Caller: q.Caller}
+	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s, Adapter: q.Adapter, Caller: q.Caller}
 	if len(sources) > 0 { // prompts with the same first passage start alike
 		out.Prefix = sources[0].Passage.ChunkID
 	}
@@ -279,7 +280,7 @@ func (p *Pipeline) cite(a *Answer) {
 	a.Citations, a.Unsupported = cite(a.Text, a.Query, a.Sources, p.Analyze)
 }
 
-func (p *Pipeline) abstain(a Answer, kept []Ranked, watch *stopwatch, emit func(Delta) error) (Answer, error) {
+func (p *Pipeline) abstain(a Answer, adapter string, kept []Ranked, watch *stopwatch, emit func(Delta) error) (Answer, error) {
 	a.Abstained, a.Text = true, Abstention
 	a.Usage.FinishReason = "stop"
 	limits := p.Generator.Limits()
@@ -291,17 +292,25 @@ func (p *Pipeline) abstain(a Answer, kept []Ranked, watch *stopwatch, emit func(
 	if err := emit(Delta{Query: a.Query, Nearest: a.Nearest, Timings: watch.laps()}); err != nil {
 		return a, err
 	}
-	return p.finish(a, watch), emit(Delta{Text: a.Text})
+	return p.finish(a, adapter, watch), emit(Delta{Text: a.Text})
 }
 
-func (p *Pipeline) finish(a Answer, watch *stopwatch) Answer {
+func (p *Pipeline) finish(a Answer, adapter string, watch *stopwatch) Answer {
 	limits := p.Generator.Limits()
 	a.Timings = watch.laps()
 	a.Fingerprint = Fingerprint{
-		Model: limits.Model, Quantisation: limits.Quantisation, Embedding: p.About.Embedding,
+		Model: limits.Model, Adapter: p.adapterTag(adapter), Quantisation: limits.Quantisation, Embedding: p.About.Embedding,
 		IndexGeneration: p.About.Generation(), Prompt: PromptVersion, Code: p.About.Code,
 	}
 	return a
+}
+
+// adapterTag names an adapter with its version where that is known.
+func (p *Pipeline) adapterTag(name string) string {
+	if p.About.Adapter == nil || name == "" {
+		return name
+	}
+	return p.About.Adapter(name)
 }
 
 func drops(ranked []Ranked) []Dropped {

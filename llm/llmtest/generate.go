@@ -78,7 +78,10 @@ func (s *Server) remember(req Request, tokens []int) int {
 	for n < len(tokens)-1 && n < len(s.last) && tokens[n] == s.last[n] {
 		n++
 	}
-	s.last = tokens
+	if s.lastOf != req.Adapter && !s.opts.MixesAdapters {
+		n = 0
+	}
+	s.last, s.lastOf = tokens, req.Adapter
 	if !req.CachePrompt {
 		return 0
 	}

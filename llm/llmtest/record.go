@@ -28,8 +28,10 @@ type Request struct {
 	Input       []string
 	Stream      bool
 	MaxTokens   int
-	CachePrompt bool // true unless switched off
-	dimensions  int  // that an embedding is asked to have
+	CachePrompt bool   // true unless switched off
+	Adapter     string // of Options.Adapters, chosen by lora or by the model's name; empty: the base, or nothing was said
+	Lora        bool   // the body says which adapters to use
+	dimensions  int    // that an embedding is asked to have
 	usage       bool
 	base64      bool
 	logprobs    bool
@@ -57,7 +59,7 @@ func (s *Server) Cancelled() <-chan Request { return s.cancelled }
 
 func (s *Server) record(r *http.Request, body []byte) Request {
 	req := Request{Method: r.Method, Path: r.URL.Path, Header: r.Header.Clone(), Body: body}
-	req.decode()
+	req.decode(s.opts.Adapters)
 	if s.opts.KeepNothing {
 		return req
 	}
@@ -68,7 +70,7 @@ func (s *Server) record(r *http.Request, body []byte) Request {
 }
 
 // decode is lenient: what does not parse stays empty.
-func (req *Request) decode() {
+func (req *Request) decode(adapters []string) {
 	var b struct {
 		Model    string `json:"model"`
 		Messages []struct {
@@ -84,6 +86,10 @@ func (req *Request) decode() {
 		Encoding      string          `json:"encoding_format"`
 		Dimensions    int             `json:"dimensions"`
 		Logprobs      any             `json:"logprobs"`
+		Lora          []struct {
+			ID    int     `json:"id"`
+			Scale float64 `json:"scale"`
+		} `json:"lora"`
 		StreamOptions struct {
 			IncludeUsage bool `json:"include_usage"`
 		} `json:"stream_options"`
@@ -93,6 +99,15 @@ func (req *Request) decode() {
 	req.Model, req.Stream, req.MaxTokens = b.Model, b.Stream, max(b.MaxTokens, b.MaxCompletion)
 	req.CachePrompt = b.CachePrompt == nil || *b.CachePrompt
 	req.dimensions = b.Dimensions
+	if slices.Contains(adapters, b.Model) {
+		req.Adapter = b.Model
+	}
+	req.Lora = b.Lora != nil
+	for _, l := range b.Lora {
+		if l.Scale != 0 && l.ID < len(adapters) {
+			req.Adapter = adapters[l.ID]
+		}
+	}
 	req.usage, req.base64 = b.StreamOptions.IncludeUsage, b.Encoding == "base64"
 	req.logprobs = b.Logprobs != nil && b.Logprobs != false
 	for _, m := range b.Messages {

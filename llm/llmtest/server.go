@@ -42,6 +42,7 @@ type Options struct {
 	QueryPrefix   string // left out of what is embedded; default bge's
 	Ftype         string // llama.cpp's word for the quantisation; default Q4_K - Medium
 	Adapters      []string
+	MixesAdapters bool // misbehaves: its prompt cache takes one adapter's state for another's
 	OtherVectors  bool // embeds as another model would
 	PrefillPerSec float64
 	DecodePerSec  float64
@@ -98,7 +99,8 @@ type Server struct {
 	mu       sync.Mutex
 	requests []Request
 	faults   []Fault
-	last     []int // tokens of the last prompt: the prefix cache
+	last     []int  // tokens of the last prompt: the prefix cache
+	lastOf   string // the adapter that it was computed with
 }
 
 // New starts a server; the caller closes it.

@@ -132,6 +132,8 @@ func (l *library) Weigh(context.Context, rag.Scope, string, *rag.Calibration) (r
 func (l *library) Chat() string      { return "qwen:1.5b" }
 func (l *library) Embedding() string { return "bge" }
 
+func (l *library) Adapters() []string { return nil }
+
 // Forward is an embedding server, and a model that knows one word.
 func (l *library) Forward(_ context.Context, _, server, _ string, body []byte) (*http.Response, error) {
 	if server == "chat" {
