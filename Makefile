@@ -8,6 +8,7 @@
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
 # make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
 # make tune-setup what training needs: PyTorch and more, about 6 GB; no test and no server needs it
+# make faults     hostile files of every class and format through parser and server, and fuzzing (FUZZTIME=5s a target)
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -23,7 +24,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz contract tune-setup clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz contract tune-setup faults clean
 
 all: fmt lint test
 
@@ -147,9 +148,18 @@ contract: $(TOOLS)/contract-python
 tune-setup: bin/groundwork
 	./bin/groundwork tune setup
 
+
+# make test runs the same tests with a few files of each class, and the seeds of the fuzz targets.
+faults:
+	@echo "40 hostile files of each class through the parser child, then over HTTP …"
+	@GROUNDWORK_FAULTS=1 go test -count=1 -run 'Hostile' -v -timeout 60m ./ingest/parse ./internal/app | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(or $(FUZZTIME),5s)
+
+# Every target of the packages that read what comes from outside.
 fuzz:
-	@for pkg in $$(go list ./rag/... ./ingest/... ./api/openai); do \
-		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$pkg; done; done
+	@for pkg in $$(go list ./rag/... ./ingest/... ./api/...); do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
+			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) $$pkg; done; done
 
 clean:
 	rm -rf bin .tools .groundwork

@@ -54,6 +54,8 @@ type docx struct {
 	limits   Limits
 	out      body
 	styles   map[string]*style
+	unseen   map[string]bool // styles of characters that hide them
+	covered  int             // more than 0 where something of a colour may lie behind the text: in tables and boxes
 	numbers  numbering
 	inList   bool              // the last paragraph written was a list item
 	notes    map[string]string // text of foot- and endnotes, by "footnote 3"
@@ -87,6 +89,9 @@ func (d *docx) readNotes(x *xmlReader) error {
 
 func (d *docx) readBody(x *xmlReader) error {
 	return each(x, func(e xml.StartElement) error {
+		if e.Name.Local == "background" && !strings.EqualFold(attrOf(e, "color"), "FFFFFF") {
+			d.covered++
+		}
 		if e.Name.Local != "body" {
 			return x.skip()
 		}

@@ -54,6 +54,7 @@ type paragraph struct {
 	text    strings.Builder
 	style   string
 	outline int // -1: as the style says
+	shaded  bool
 	list    listRef
 	boxes   []string
 	notes   []string
@@ -111,7 +112,7 @@ func (d *docx) runs(x *xmlReader, p *paragraph, hidden bool) error {
 			return d.paragraphProperties(x, p)
 		case "rPr":
 			var err error
-			hidden, err = vanish(x, hidden)
+			hidden, err = d.look(x, p, hidden)
 			return err
 		case "r":
 			return d.runs(x, p, false) // its own rPr says whether it is hidden
@@ -133,7 +134,9 @@ func (d *docx) runs(x *xmlReader, p *paragraph, hidden bool) error {
 				p.notes = append(p.notes, text)
 			}
 		case "txbxContent":
+			d.covered++
 			lines, err := d.blocks(x, false)
+			d.covered--
 			p.boxes = append(p.boxes, lines...)
 			return err
 		case "del", "moveFrom", "Fallback", "instrText", "rt", "delText", "annotation", "softHyphen":
@@ -144,15 +147,37 @@ func (d *docx) runs(x *xmlReader, p *paragraph, hidden bool) error {
 	}, nil)
 }
 
-// vanish reads run properties: whether the text is hidden.
-func vanish(x *xmlReader, hidden bool) (bool, error) {
+// look reads run properties: whether the text is hidden, or cannot be seen,
+// being smaller than two points or white without anything behind it.
+func (d *docx) look(x *xmlReader, p *paragraph, hidden bool) (bool, error) {
+	white, shaded := false, p.shaded || d.covered > 0
 	err := x.children(func(e xml.StartElement) error {
-		if e.Name.Local == "vanish" {
+		switch e.Name.Local {
+		case "vanish":
 			hidden = on(e)
+		case "rStyle":
+			hidden = hidden || d.unseen[attrOf(e, "val")]
+		case "sz":
+			hidden = hidden || attrOf(e, "val") != "" && intOf(e, "val") < 4 // half points
+		case "color":
+			white = strings.EqualFold(attrOf(e, "val"), "FFFFFF")
+		case "highlight":
+			shaded = shaded || attrOf(e, "val") != "none" && attrOf(e, "val") != "white"
+		case "shd":
+			shaded = shaded || shade(e)
 		}
 		return x.skip()
 	}, nil)
-	return hidden, err
+	return hidden || white && !shaded, err
+}
+
+// shade is true for a background of a colour.
+func shade(e xml.StartElement) bool {
+	switch strings.ToUpper(attrOf(e, "fill")) {
+	case "", "AUTO", "FFFFFF":
+		return attrOf(e, "themeFill") != ""
+	}
+	return true
 }
 
 // on is the value of a switch such as <w:vanish/>.
@@ -168,6 +193,8 @@ func (d *docx) paragraphProperties(x *xmlReader, p *paragraph) error {
 			p.style = attrOf(e, "val")
 		case "outlineLvl":
 			p.outline = outline(e)
+		case "shd":
+			p.shaded = p.shaded || shade(e)
 		case "numPr":
 			return p.list.read(x)
 		}

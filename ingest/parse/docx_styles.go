@@ -23,9 +23,12 @@ var headingName = regexp.MustCompile(`^heading ([1-9])$`)
 // readStyles reads paragraph styles. The names of the built-in ones are
 // English in every language of Word; only their ids are translated.
 func (d *docx) readStyles(x *xmlReader) error {
-	d.styles = map[string]*style{}
+	d.styles, d.unseen = map[string]*style{}, map[string]bool{}
 	return each(x, func(e xml.StartElement) error {
-		if e.Name.Local != "style" || attrOf(e, "type") != "paragraph" {
+		switch {
+		case e.Name.Local == "style" && attrOf(e, "type") == "character":
+			return d.readCharacterStyle(x, attrOf(e, "styleId"))
+		case e.Name.Local != "style" || attrOf(e, "type") != "paragraph":
 			return x.skip()
 		}
 		s := &style{}
@@ -51,6 +54,17 @@ func (d *docx) readStyles(x *xmlReader) error {
 		s.contents = strings.HasPrefix(s.name, "toc ") || s.name == "table of figures"
 		return err
 	})
+}
+
+func (d *docx) readCharacterStyle(x *xmlReader, id string) error {
+	return x.children(func(e xml.StartElement) error {
+		if e.Name.Local != "rPr" {
+			return x.skip()
+		}
+		hidden, err := d.look(x, &paragraph{}, false)
+		d.unseen[id] = hidden
+		return err
+	}, nil)
 }
 
 // style is the style of an id with what it takes from those it is based on.

@@ -9,6 +9,8 @@ import (
 // table reads rows as cells of one line each. Header is true when the first
 // row can stand for the columns.
 func (d *docx) table(x *xmlReader) (rows [][]string, header bool, err error) {
+	d.covered++
+	defer func() { d.covered-- }()
 	above := map[int]string{}
 	var read func() error
 	read = func() error {

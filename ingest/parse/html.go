@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -178,8 +179,7 @@ func left(n *html.Node) bool {
 				return true
 			}
 		case "style":
-			style := strings.ToLower(strings.ReplaceAll(a.Val, " ", ""))
-			if strings.Contains(style, "display:none") || strings.Contains(style, "visibility:hidden") {
+			if style := strings.ToLower(strings.ReplaceAll(a.Val, " ", "")); unseen.MatchString(style) || white.MatchString(style) && !covered(n) {
 				return true
 			}
 		case "class":
@@ -189,6 +189,22 @@ func left(n *html.Node) bool {
 					return true
 				}
 			}
+		}
+	}
+	return false
+}
+
+var (
+	unseen = regexp.MustCompile(`display:none|visibility:(hidden|collapse)|(^|;)font-size:0*(\.0+)?(px|pt|em|rem|%)?(;|!|$)|(^|;)opacity:0*(\.0+)?(;|!|$)|(text-indent|left|top|right|margin-left|margin-top):-\d{3,}|clip:rect\((0(px)?,?){4}\)|mso-hide:all`)
+	white  = regexp.MustCompile(`(^|;)color:(white|#fff|#ffffff|#ffffffff|rgb\(255,255,255\)|transparent|rgba\(\d+,\d+,\d+,0\))(;|!|$)`)
+)
+
+// covered is true where something of a colour may lie behind a text: an element
+// around it has a background, or a class that may give it one.
+func covered(n *html.Node) bool {
+	for p := n; p != nil; p = p.Parent {
+		if attr(p, "class") != "" || attr(p, "bgcolor") != "" || attr(p, "background") != "" || strings.Contains(strings.ToLower(attr(p, "style")), "background") {
+			return true
 		}
 	}
 	return false

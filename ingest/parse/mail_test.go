@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/ingest/parse"
+	"groundwork/ingest/parse/parsetest"
 )
 
 // eml joins lines as mail has them.
@@ -69,19 +70,19 @@ func TestGoldenMSG(t *testing.T) {
 	date := make([]byte, 32+16)
 	binary.LittleEndian.PutUint32(date[32:], 0x00390040)
 	binary.LittleEndian.PutUint64(date[40:], 133500000000000000)
-	data := compound(map[string][]byte{
+	data := parsetest.Compound(map[string][]byte{
 		"__properties_version1.0":                     date,
-		"__substg1.0_0037001F":                        wideText("Hotel rates"),
-		"__substg1.0_0C1A001F":                        wideText("Jürgen"),
-		"__substg1.0_5D01001F":                        wideText("j@example.org"),
+		"__substg1.0_0037001F":                        parsetest.WideText("Hotel rates"),
+		"__substg1.0_0C1A001F":                        parsetest.WideText("Jürgen"),
+		"__substg1.0_5D01001F":                        parsetest.WideText("j@example.org"),
 		"__substg1.0_0E04001E":                        []byte("Ada K\xF6nig"),
-		"__substg1.0_1000001F":                        wideText("The rates are attached.\r\nThey hold from May."),
+		"__substg1.0_1000001F":                        parsetest.WideText("The rates are attached.\r\nThey hold from May."),
 		"__nameid_version1.0/x":                       []byte("x"),
 		"__recip_version1.0_#0/x":                     []byte("x"),
-		"__attach_version1.0_#0/__substg1.0_3707001F": wideText("rates.csv"),
+		"__attach_version1.0_#0/__substg1.0_3707001F": parsetest.WideText("rates.csv"),
 		"__attach_version1.0_#0/__substg1.0_37010102": []byte("City,Night\nHamburg,165\n"),
-		"__attach_version1.0_#1/__substg1.0_3701000D/__substg1.0_0037001F": wideText("Re: rates"),
-		"__attach_version1.0_#1/__substg1.0_3701000D/__substg1.0_1000001F": wideText("Agreed."),
+		"__attach_version1.0_#1/__substg1.0_3701000D/__substg1.0_0037001F": parsetest.WideText("Re: rates"),
+		"__attach_version1.0_#1/__substg1.0_3701000D/__substg1.0_1000001F": parsetest.WideText("Agreed."),
 	})
 	golden(t, "rates.msg", read(t, "rates.msg", "", data))
 }

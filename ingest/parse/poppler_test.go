@@ -48,7 +48,7 @@ func pdftotext(ctx context.Context, path string) (string, error) {
 // by word: as they stand, and with other gaps between the same letters, since
 // the two readers see formulas differently. It also compares the processor time
 // that both take, one process a file, whatever else this machine does.
-func TestFindsTheWordsThatPdftotextFinds(t *testing.T) { //nolint:paralleltest // it measures the time of its children
+func TestFindsTheWordsThatPdftotextFinds(t *testing.T) {
 	notRaced(t)
 	if !hasPdftotext(t) {
 		t.Skip("pdftotext is missing: apt-get install poppler-utils")

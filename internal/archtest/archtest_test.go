@@ -32,6 +32,7 @@ var table = map[string]rule{
 	"rag/analyze":             {theirs: []string{"github.com/kljensen/snowball"}},
 	"ingest/chunk":            {},
 	"ingest/parse":            {theirs: []string{"*"}},
+	"ingest/parse/parsetest":  {},
 	"ingest":                  {ours: []string{"rag", "ingest/parse", "ingest/chunk"}, theirs: []string{"github.com/riverqueue/river", "github.com/google/uuid"}},
 	"api/openai":              {},
 	"api":                     {ours: []string{"rag", "api/openai"}, theirs: []string{"github.com/gin-gonic/gin"}},

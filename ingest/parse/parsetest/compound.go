@@ -1,4 +1,4 @@
-package parse_test
+package parsetest
 
 import (
 	"bytes"
@@ -6,12 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	wide "unicode/utf16"
+	"unicode/utf16"
 )
 
-// compound packs streams into a file system in a file (MS-CFB). Names are
+// Compound packs streams into a file system in a file (MS-CFB). Names are
 // paths with slashes; every stream goes into the small sectors of the root's stream.
-func compound(streams map[string][]byte) []byte {
+func Compound(streams map[string][]byte) []byte {
 	c := cfb{entries: []cfbEntry{{name: "Root Entry", kind: 5, child: none, left: none, right: none}}}
 	for _, name := range slices.Sorted(maps.Keys(streams)) {
 		c.add(0, strings.Split(name, "/"), streams[name])
@@ -128,7 +128,7 @@ func (c *cfb) bytes() []byte {
 
 func (e cfbEntry) bytes() []byte {
 	var b bytes.Buffer
-	name := wide.Encode([]rune(e.name))
+	name := utf16.Encode([]rune(e.name))
 	field := make([]uint16, 32)
 	copy(field, name)
 	for _, v := range []any{field, uint16(2 * (len(name) + 1)), e.kind, byte(1), e.left, e.right, e.child, make([]byte, 36), e.start, e.size, uint32(0)} {
@@ -137,9 +137,21 @@ func (e cfbEntry) bytes() []byte {
 	return b.Bytes()
 }
 
-// wideText is text as most properties of a message hold it.
-func wideText(s string) []byte {
+// WideText is text as most properties of a message hold it.
+func WideText(s string) []byte {
 	var b bytes.Buffer
-	_ = binary.Write(&b, binary.LittleEndian, wide.Encode([]rune(s))) // into memory
+	_ = binary.Write(&b, binary.LittleEndian, utf16.Encode([]rune(s))) // into memory
 	return b.Bytes()
 }
+
+// compound takes names and contents in turn.
+func compound(streams ...string) []byte {
+	all := map[string][]byte{}
+	for i := 0; i+1 < len(streams); i += 2 {
+		all[streams[i]] = []byte(streams[i+1])
+	}
+	return Compound(all)
+}
+
+// directory is where the entries of a file system begin.
+func directory(raw []byte) int { return 512 + 512*int(binary.LittleEndian.Uint32(raw[48:])) }
