@@ -148,7 +148,6 @@ contract: $(TOOLS)/contract-python
 tune-setup: bin/groundwork
 	./bin/groundwork tune setup
 
-
 # make test runs the same tests with a few files of each class, and the seeds of the fuzz targets.
 faults:
 	@echo "40 hostile files of each class through the parser child, then over HTTP …"

@@ -168,7 +168,7 @@ func TestCompletions(t *testing.T) {
 	require.Equal(t, event+"data: [DONE]\n\n", b.do(t, "POST", "/v1/completions", keyAsk, `{"model":"llama3.1:8b","prompt":"Once","stream":true}`).body)
 	for _, sc := range []scenario{
 		{name: "over a store", body: `{"model":"llama3.1:8b@handbook","prompt":"Once"}`, status: 400, code: "invalid_request", has: []string{`"param":"model"`, "/v1/chat/completions"}},
-		{name: "adapter", body: `{"model":"llama3.1:8b+acme","prompt":"Once"}`, status: 404, code: "model_not_found"},
+		{name: "unknown adapter", body: `{"model":"llama3.1:8b+other","prompt":"Once"}`, status: 404, code: "model_not_found"},
 		{name: "no prompt", body: `{"model":"llama3.1:8b"}`, status: 400, code: "invalid_request", has: []string{`"param":"prompt"`}},
 		{name: "tokens", body: `{"model":"llama3.1:8b","prompt":[1,2]}`, status: 400, code: "invalid_request", has: []string{`"param":"prompt"`, "tokens"}},
 		{name: "two texts", body: `{"model":"llama3.1:8b","prompt":["a","b"]}`, status: 400, code: "invalid_request", has: []string{`"param":"prompt"`}},
