@@ -115,10 +115,9 @@ func (s *storeAudit) suspect(ctx context.Context, d rag.Document, kind, detail s
 
 func (s *storeAudit) unchanged(ctx context.Context, d rag.Document) bool {
 	now, err := s.Records.Document(ctx, s.scope, d.ID)
-	return err == nil && now.Version == d.Version && now.LiveVersion == d.LiveVersion && now.State == d.State && Describe(now).Mark() == Describe(d).Mark()
+	return err == nil && now.Version == d.Version && now.LiveVersion == d.LiveVersion && now.State == d.State &&
+		now.Described == d.Described && Describe(now).Mark() == Describe(d).Mark()
 }
-
-func labelled(d rag.Document) bool { return len(d.Attributes) > 0 || len(d.Allow) > 0 }
 
 // entry compares what the index holds with what it should.
 func (s *storeAudit) entry(h Held, seen map[string]bool) []Fault {
@@ -139,7 +138,7 @@ func (s *storeAudit) entry(h Held, seen map[string]bool) []Fault {
 		if h.Length != e.length {
 			out = append(out, s.fault(FaultTerms, h.DocumentID, fmt.Sprintf("chunk %s holds %d terms instead of %d", h.ChunkID, h.Length, e.length)))
 		}
-		if h.Mark != Describe(d).Mark() && (h.Mark != "" || labelled(d)) { // one of an older version is described after the start
+		if d.Described && h.Mark != Describe(d).Mark() {
 			out = append(out, s.fault(FaultLabels, h.DocumentID, "chunk "+h.ChunkID))
 		}
 	case !h.Published && h.Version == d.Version && !d.State.Done():

@@ -50,6 +50,7 @@ type Document struct {
 	Chunks      int    // of the newest version
 	ChunksDone  int
 	Labels
+	Described bool // the index knows what this row says of the document
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }

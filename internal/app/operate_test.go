@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"database/sql"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -50,6 +51,16 @@ func kinds(t *testing.T, cfg configs.Config) []string {
 func TestVerifyNamesWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	cfg := filled(t)
+	require.Empty(t, kinds(t, cfg))
+
+	index, err := sql.Open("sqlite", filepath.Join(cfg.Server.DataDir, "index", "index.db"))
+	require.NoError(t, err)
+	_, err = index.ExecContext(t.Context(), "UPDATE description SET mark = 'x' || mark")
+	require.NoError(t, err)
+	require.Contains(t, kinds(t, cfg), "bad_attributes")
+	_, err = index.ExecContext(t.Context(), "UPDATE description SET mark = substr(mark, 2)")
+	require.NoError(t, err)
+	require.NoError(t, index.Close())
 	require.Empty(t, kinds(t, cfg))
 
 	originals, err := filepath.Glob(filepath.Join(cfg.Server.DataDir, "files", "*", "*"))

@@ -48,6 +48,8 @@ func (x *Index) loadStores(ctx context.Context) (map[int64]*store, error) {
 // caller holds the store's lock.
 func (x *Index) reload(ctx context.Context, st *store) {
 	st.clear()
+	st.documents = map[string]*document{}
+	st.version++
 	x.cache.dropStore(st.id)
 	st.refill()
 	x.exact.Purge()

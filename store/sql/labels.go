@@ -50,7 +50,7 @@ func (s *Store) label(ctx context.Context, tx *txn, doc *rag.Document, l rag.Lab
 		return false, err
 	}
 	now := s.now()
-	doc.UpdatedAt = moment(now)
+	doc.Described, doc.UpdatedAt = false, moment(now)
 	err = tx.exec(ctx, "UPDATE documents SET attributes = ?, allow = ?, described = 0, updated_at = ? WHERE store_id = ? AND id = ?",
 		attributes, allow, now, doc.StoreID, doc.ID)
 	if err != nil {
