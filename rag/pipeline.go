@@ -48,7 +48,7 @@ const (
 // About is what goes into an answer's fingerprint.
 type About struct {
 	Embedding  string
-	Generation func() int // of the index
+	Generation func() int               // of the index
 	Adapter    func(name string) string // an adapter's name with its version; nil: the name
 	Code       string
 }
