@@ -39,7 +39,7 @@ demo: bin/groundwork
 export Q
 
 # What tests need besides Go: an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, frameworks over them, a tester of the API's description, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/poppler $(TOOLS)/clients-frameworks $(TOOLS)/contract-python
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/readers $(TOOLS)/clients-frameworks $(TOOLS)/contract-python
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
@@ -88,15 +88,15 @@ $(TOOLS)/postgres:
 		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql >/dev/null && touch $@; \
 	else echo "PostgreSQL is missing and cannot be installed from here (apt-get install postgresql); its tests will say so and be skipped."; fi
 
-# pdftotext is what PDFs are compared with.
-$(TOOLS)/poppler:
+# pdftotext is what PDFs are compared with; tesseract reads scans.
+$(TOOLS)/readers:
 	@mkdir -p $(TOOLS)
-	@if command -v pdftotext >/dev/null; then touch $@; \
+	@if command -v pdftotext >/dev/null && command -v tesseract >/dev/null; then touch $@; \
 	elif command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends poppler-utils >/dev/null && touch $@; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends poppler-utils tesseract-ocr >/dev/null && touch $@; \
 	elif command -v apt-get >/dev/null && sudo -n true 2>/dev/null; then \
-		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends poppler-utils >/dev/null && touch $@; \
-	else echo "pdftotext is missing and cannot be installed from here (apt-get install poppler-utils); its tests will say so and be skipped."; fi
+		sudo apt-get update -qq && sudo DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends poppler-utils tesseract-ocr >/dev/null && touch $@; \
+	else echo "pdftotext and tesseract are missing and cannot be installed from here (apt-get install poppler-utils tesseract-ocr); their tests will say so and be skipped."; fi
 
 test: test-setup
 	@./.ci/gotest
@@ -138,8 +138,8 @@ soak: $(S3) $(TOOLS)/postgres $(TOOLS)/qdrant-python
 	@GROUNDWORK_SOAK=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -run MigrateThereAndBack -v -timeout 2h ./internal/app
 
 # The files lie in $GROUNDWORK_DATA/formats (default ../shared/data).
-formats: $(TOOLS)/poppler
-	@GROUNDWORK_TEST_STRICT=1 go test -count=1 -run 'RealFiles|Pdftotext' -v -timeout 20m ./ingest/parse | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
+formats: $(TOOLS)/readers
+	@GROUNDWORK_TEST_STRICT=1 go test -count=1 -run 'RealFiles|Pdftotext|Recognised' -v -timeout 20m ./ingest/parse | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 
 # make test runs the same, shorter and with the same cases each time.
 contract: $(TOOLS)/contract-python

@@ -102,6 +102,14 @@ type Parse struct {
 	MaxZipEntries int           `koanf:"max_zip_entries"`
 	MaxDepth      int           `koanf:"max_depth"`
 	MaxCells      int           `koanf:"max_cells"`
+	OCR           OCR           `koanf:"ocr"`
+}
+
+// OCR names a program that recognises the text of scans.
+type OCR struct {
+	Command string        `koanf:"command"` // words with spaces between; empty: none
+	Wall    time.Duration `koanf:"wall"`
+	DPI     int           `koanf:"dpi"`
 }
 
 // Chunk sizes chunks.
@@ -286,6 +294,8 @@ func (c Config) validate() error {
 		{c.Upload.MaxFiles > 0, "upload.max_files must be at least 1"},
 		{c.Parse.Memory >= 1<<30, "parse.memory must be at least 1GB, or the parser cannot start"},
 		{c.Parse.Wall > 0 && c.Parse.CPU >= time.Second, "parse.cpu must be at least 1s and parse.wall more than 0"},
+		{c.Parse.OCR.Command == "" || c.Parse.OCR.Wall > 0 && c.Parse.OCR.Wall < c.Ingest.JobTimeout, "parse.ocr.wall must be more than 0 and less than ingest.job_timeout"},
+		{c.Parse.OCR.Command == "" || c.Parse.OCR.DPI >= 72 && c.Parse.OCR.DPI <= 600, "parse.ocr.dpi must be 72 to 600"},
 		{c.Chunk.Tokens >= 32 && c.Chunk.Tokens <= 512, "chunk.tokens must be 32 to 512"},
 		{c.Ingest.Workers >= 0, "ingest.workers must not be negative"},
 		{c.Ingest.Batch > 0 && c.Ingest.Batch <= 1000, "ingest.batch must be 1 to 1000"},

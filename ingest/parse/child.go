@@ -26,6 +26,10 @@ type request struct {
 	Limits    Limits `json:"limits"`
 	CacheDir  string `json:"cache_dir"`
 	Warm      bool   `json:"warm"` // fill CacheDir; there is no document
+
+	Draw int      `json:"draw,omitempty"` // write this page of a PDF as a picture
+	DPI  int      `json:"dpi,omitempty"`
+	Exec []string `json:"exec,omitempty"` // become this program, with the document as its input
 }
 
 // response is what the child writes after its greeting.
@@ -55,6 +59,9 @@ func serve(in io.Reader, out io.Writer) error {
 	debug.SetMemoryLimit(req.Limits.Memory / 2)
 	debug.SetGCPercent(400) // a short life with a small heap
 	debug.SetMaxStack(256 << 20)
+	if len(req.Exec) > 0 {
+		return become(req, out)
+	}
 	if err := confine(req.Limits, req.CacheDir, req.Warm); err != nil {
 		return fmt.Errorf("confine: %w", err)
 	}
@@ -63,6 +70,13 @@ func serve(in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), req.Limits.Wall)
 	defer cancel()
+	if req.Draw > 0 {
+		data, err := document()
+		if err != nil {
+			return errors.New("the document cannot be read")
+		}
+		return drawPage(ctx, out, data, req)
+	}
 	res := answer(ctx, req)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -70,6 +84,10 @@ func serve(in io.Reader, out io.Writer) error {
 		return errors.New("the result cannot be written")
 	}
 	return nil
+}
+
+func document() ([]byte, error) {
+	return io.ReadAll(io.NewSectionReader(os.NewFile(documentFD, "document"), 0, 1<<62))
 }
 
 func answer(ctx context.Context, req request) (res response) {
@@ -84,7 +102,7 @@ func answer(ctx context.Context, req request) (res response) {
 			res = response{Error: broken()}
 		}
 	}()
-	data, err := io.ReadAll(io.NewSectionReader(os.NewFile(documentFD, "document"), 0, 1<<62))
+	data, err := document()
 	if err != nil {
 		return response{Error: fail(CodeInvalid, "the stored file cannot be read; upload it again")}
 	}

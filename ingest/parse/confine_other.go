@@ -3,12 +3,17 @@
 package parse
 
 import (
+	"errors"
+	"io"
 	"os"
 	"syscall"
 )
 
 // confine has no means here but the parent's clock.
 func confine(Limits, string, bool) error { return nil }
+
+// become is not offered where nothing confines the program.
+func become(request, io.Writer) error { return errors.New("text recognition needs Linux") }
 
 func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 

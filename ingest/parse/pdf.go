@@ -20,27 +20,35 @@ import (
 // readPDF reads the text layer page by page. Pages are joined with an empty
 // line; entries of the outline that name a line of their page make it a heading.
 func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
-	memory, err := newLinear(4*int64(len(data)) + 64<<20 + opt.Limits.Unpacked)
+	p, pool, err := openPDF(ctx, data, opt)
 	if err != nil {
-		return Text{}, tooSlow(opt.Limits.Wall)
+		return Text{}, err
 	}
-	pool, err := startPDF(ctx, memory, opt.CacheDir)
-	if err != nil {
-		return Text{}, fmt.Errorf("start the PDF reader: %w", err)
-	}
-	reader, err := pool.GetInstanceWithContext(ctx)
-	if err != nil {
-		return Text{}, fmt.Errorf("start the PDF reader: %w", err)
-	}
-	p := pdf{reader: reader, limits: opt.Limits, out: body{limit: opt.Limits.Text}}
 	text, err := p.read(data)
 	if err == nil && opt.inside > 0 {
 		return text, pool.Close() // more may follow; otherwise the process ends, and a reader that has trapped cannot be closed
 	}
-	if err != nil && memory.refused {
+	if err != nil && p.memory.refused {
 		return Text{}, fail(CodeLimit, "the PDF unpacks to more than %s; split it, or print it to a new PDF", size(opt.Limits.Unpacked))
 	}
 	return text, err
+}
+
+// openPDF starts a reader with memory for data.
+func openPDF(ctx context.Context, data []byte, opt Options) (*pdf, pdfium.Pool, error) {
+	memory, err := newLinear(4*int64(len(data)) + 64<<20 + opt.Limits.Unpacked)
+	if err != nil {
+		return nil, nil, tooSlow(opt.Limits.Wall)
+	}
+	pool, err := startPDF(ctx, memory, opt.CacheDir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the PDF reader: %w", err)
+	}
+	reader, err := pool.GetInstanceWithContext(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("start the PDF reader: %w", err)
+	}
+	return &pdf{reader: reader, memory: memory, limits: opt.Limits, out: body{limit: opt.Limits.Text}}, pool, nil
 }
 
 // WarmPDF compiles the PDF reader into cacheDir, when it is not there yet.
@@ -69,6 +77,7 @@ func startPDF(ctx context.Context, memory *linear, cacheDir string) (pdfium.Pool
 
 type pdf struct {
 	reader pdfium.Pdfium
+	memory *linear
 	doc    references.FPDF_DOCUMENT
 	limits Limits
 	out    body
@@ -77,26 +86,35 @@ type pdf struct {
 }
 
 func (p *pdf) read(data []byte) (Text, error) {
+	pages, err := p.open(data)
+	if err != nil {
+		return Text{}, err
+	}
+	if err := p.pages(pages); err != nil {
+		return Text{}, err
+	}
+	title := p.meta("Title")
+	return p.out.done(title)
+}
+
+// open opens the document and counts its pages.
+func (p *pdf) open(data []byte) (pages int, err error) {
 	opened, err := p.reader.OpenDocument(&requests.OpenDocument{File: &data})
 	switch {
 	case errors.Is(err, pdferrors.ErrPassword), errors.Is(err, pdferrors.ErrSecurity):
-		return Text{}, encrypted()
+		return 0, encrypted()
 	case err != nil:
-		return Text{}, brokenPDF()
+		return 0, brokenPDF()
 	}
 	p.doc = opened.Document
 	count, err := p.reader.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: p.doc})
 	switch {
 	case err != nil || count.PageCount < 1:
-		return Text{}, brokenPDF()
+		return 0, brokenPDF()
 	case count.PageCount > p.limits.Pages:
-		return Text{}, fail(CodeLimit, "the PDF has %d pages and at most %d are read; split it", count.PageCount, p.limits.Pages)
+		return 0, fail(CodeLimit, "the PDF has %d pages and at most %d are read; split it", count.PageCount, p.limits.Pages)
 	}
-	if err := p.pages(count.PageCount); err != nil {
-		return Text{}, err
-	}
-	title := p.meta("Title")
-	return p.out.done(title)
+	return count.PageCount, nil
 }
 
 func brokenPDF() *Error {

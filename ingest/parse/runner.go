@@ -21,6 +21,7 @@ type Runner struct {
 	Exe      []string // program and arguments that end up in Main
 	Limits   Limits
 	CacheDir string // for the compiled PDF reader; made when it is missing
+	OCR      OCR
 
 	warming sync.Mutex
 	warm    bool
@@ -41,7 +42,12 @@ func (r *Runner) Parse(ctx context.Context, name, mediaType string, file io.Read
 			return Text{}, err
 		}
 	}
-	return r.run(ctx, req, doc)
+	text, err := r.run(ctx, req, doc)
+	var none *Error
+	if len(r.OCR.Command) > 0 && errors.As(err, &none) && none.Code == CodeNoText {
+		return r.recognise(ctx, req, doc, none)
+	}
+	return text, err
 }
 
 // plainFile gives file as one of the operating system, without a name when it has to be made.
@@ -120,9 +126,27 @@ func (r *Runner) cache(ctx context.Context) (string, error) {
 
 // run starts a child for one request and waits for its end.
 func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, error) {
-	in, err := json.Marshal(req)
+	// JSON writes a byte as two at most where it is text, and marks are small.
+	end, err := r.start(ctx, req, doc, 2*r.Limits.Text+maxMarks*200)
 	if err != nil {
 		return Text{}, err
+	}
+	return r.result(end)
+}
+
+// ended is what a child has left behind.
+type ended struct {
+	out   []byte
+	note  string
+	state *os.ProcessState
+	err   error // of its end
+}
+
+// start lets a child work on one request until its end, and keeps at most limit bytes of what it writes.
+func (r *Runner) start(ctx context.Context, req request, doc *os.File, limit int) (ended, error) {
+	in, err := json.Marshal(req)
+	if err != nil {
+		return ended{}, err
 	}
 	limited, cancel := context.WithTimeout(ctx, req.Limits.Wall)
 	defer cancel()
@@ -134,8 +158,7 @@ func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, erro
 	cmd.SysProcAttr = childAttr()
 	cmd.Cancel = func() error { return killGroup(cmd.Process) }
 	cmd.WaitDelay = 2 * time.Second
-	// JSON writes a byte as two at most where it is text, and marks are small.
-	out := &bounded{limit: 2*r.Limits.Text + maxMarks*200, full: cancel}
+	out := &bounded{limit: limit, full: cancel}
 	note := &bounded{limit: 64 << 10}
 	cmd.Stdout, cmd.Stderr = out, note
 
@@ -145,24 +168,25 @@ func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, erro
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return Text{}, ctx.Err()
+		return ended{}, ctx.Err()
 	case out.over:
-		return Text{}, tooLarge(r.Limits.Text)
+		return ended{}, tooLarge(r.Limits.Text)
 	case limited.Err() != nil:
-		return Text{}, tooSlow(r.Limits.Wall)
+		return ended{}, tooSlow(r.Limits.Wall)
 	}
-	return r.result(out.kept.Bytes(), note.kept.String(), cmd, err)
+	return ended{out.kept.Bytes(), note.kept.String(), cmd.ProcessState, err}, nil
 }
 
 // result judges what a child has left behind.
-func (r *Runner) result(out []byte, note string, cmd *exec.Cmd, failed error) (Text, error) {
-	body, greeted := bytes.CutPrefix(out, []byte(greeting))
+func (r *Runner) result(end ended) (Text, error) {
+	failed := end.err
+	body, greeted := bytes.CutPrefix(end.out, []byte(greeting))
 	switch {
 	case !greeted && failed != nil:
 		return Text{}, fmt.Errorf("start the parser: %w", failed)
 	case !greeted:
 		return Text{}, errors.New("start the parser: the program is not one")
-	case failed != nil && (killed(cmd.ProcessState) || outOfMemory(note)):
+	case failed != nil && (killed(end.state) || outOfMemory(end.note)):
 		return Text{}, tooSlow(r.Limits.Wall)
 	case failed != nil:
 		return Text{}, broken()

@@ -11,11 +11,10 @@ import (
 // archOf is what the kernel calls the architectures whose system calls are known here.
 var archOf = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}
 
-// denied system calls fail with EPERM: talking to anyone, starting a program,
-// looking into other processes.
+// denied system calls fail with EPERM: talking to anyone, looking into other processes.
 var denied = []uint32{
 	unix.SYS_SOCKET, unix.SYS_SOCKETPAIR, unix.SYS_CONNECT, unix.SYS_BIND, unix.SYS_SENDTO, unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
-	unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
 	unix.SYS_KEYCTL, unix.SYS_BPF, unix.SYS_IO_URING_SETUP, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_PERF_EVENT_OPEN,
 }
 
@@ -24,7 +23,7 @@ var forks = map[string][]uint32{"amd64": {57, 58}} // fork, vfork
 
 // program is the filter. New threads are allowed, new processes are not:
 // clone must ask for a thread, and clone3, whose wish a filter cannot see, does not exist.
-func program(arch uint32) []unix.SockFilter {
+func program(arch uint32, denied []uint32) []unix.SockFilter {
 	calls := append(append([]uint32{}, denied...), forks[runtime.GOARCH]...)
 	n := uint8(len(calls))
 	equal := func(value uint32, yes, no uint8) unix.SockFilter {
@@ -60,12 +59,12 @@ func program(arch uint32) []unix.SockFilter {
 
 // denySyscalls installs the filter on all threads. Where the kernel has none, or
 // the architecture is another, nothing happens.
-func denySyscalls() error {
+func denySyscalls(calls []uint32) error {
 	arch, known := archOf[runtime.GOARCH]
 	if !known {
 		return nil
 	}
-	filter := program(arch)
+	filter := program(arch, calls)
 	prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 
 	runtime.LockOSThread() // the promise below and the filter must be of one thread

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"groundwork/configs"
 	"groundwork/ingest"
@@ -61,8 +63,12 @@ func (a *App) parser() (ingest.Parse, error) {
 		return nil, fmt.Errorf("find this program, to start it as the parser: %w", err)
 	}
 	c := a.cfg.Parse
+	ocr, err := recognition(c.OCR)
+	if err != nil {
+		return nil, err
+	}
 	runner := &parse.Runner{
-		Exe: []string{exe, ParseChild}, CacheDir: pdfCache(a.cfg),
+		Exe: []string{exe, ParseChild}, CacheDir: pdfCache(a.cfg), OCR: ocr,
 		Limits: parse.Limits{
 			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
 			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,
@@ -77,6 +83,22 @@ func (a *App) parser() (ingest.Parse, error) {
 		}
 		return fromParser(text), err
 	}, nil
+}
+
+// recognition looks the program up now: a child has no search path.
+func recognition(c configs.OCR) (parse.OCR, error) {
+	command := strings.Fields(c.Command)
+	if len(command) == 0 {
+		return parse.OCR{}, nil
+	}
+	program, err := exec.LookPath(command[0])
+	if err == nil {
+		program, err = filepath.Abs(program)
+	}
+	if err != nil {
+		return parse.OCR{}, fmt.Errorf("parse.ocr.command names a program that cannot be found; install it or leave the key empty: %w", err)
+	}
+	return parse.OCR{Command: append([]string{program}, command[1:]...), Wall: c.Wall, DPI: c.DPI}, nil
 }
 
 func fromParser(t parse.Text) ingest.Text {
