@@ -33,7 +33,7 @@ type Mark struct {
 	Start, End int    // bytes
 	Level      int    // of a heading, 1 to 6
 	Page       int    // of a page, from 1
-	Label      string // of a heading: its text; of a table: its header row
+	Label      string // of a heading: its text; of a table: its header row; of a page: a slide's title, empty for pages that text flows over
 }
 
 // Span is one chunk. Invariants: 0 <= Start < End <= len(Body), both on rune

@@ -145,6 +145,28 @@ func TestPagesAreThoseTheChunkStartsOn(t *testing.T) {
 	require.Equal(t, 2, spans[len(spans)-1].Page)
 }
 
+func TestASlideSharesItsChunkWithNoOther(t *testing.T) {
+	t.Parallel()
+	slides := []string{"Goals\n\n- one point", "Figures\n\n- another point", "no title here", "and none here"}
+	body := strings.Join(slides, "\n\n")
+	doc := chunk.Doc{Body: body, Title: "Plan"}
+	at := 0
+	for i, s := range slides {
+		doc.Marks = append(doc.Marks, chunk.Mark{Kind: chunk.Page, Start: at, End: at + len(s), Page: i + 1, Label: "Slide"})
+		if title, _, ok := strings.Cut(s, "\n"); ok {
+			doc.Marks = append(doc.Marks, chunk.Mark{Kind: chunk.Heading, Start: at, End: at + len(title), Level: 1, Label: title})
+		}
+		at += len(s) + 2
+	}
+	spans := split(t, doc, 40)
+	require.Equal(t, slides, texts(body, spans))
+	for i, s := range spans {
+		require.Equal(t, i+1, s.Page)
+	}
+	require.Equal(t, "Plan > Figures", spans[1].Header)
+	require.Equal(t, "Plan", spans[2].Header, "a slide without a title is not under the last one's")
+}
+
 func TestTooManyChunksAndCounterErrors(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("# H\n\nwords and more words here\n\n", 20)

@@ -15,6 +15,7 @@ type piece struct {
 	lead       string  // the line that introduces the list it belongs to, when that is not part of it
 	list       bool
 	heading    bool // a heading's own line
+	slide      bool // the first of a slide, which shares its chunks with no other
 }
 
 func labels(path []*Mark) []string {
@@ -38,7 +39,7 @@ func cut(doc Doc) []piece {
 		case Code:
 			c.codes = append(c.codes, m)
 		case Page:
-			c.breaks = append(c.breaks, m.Start)
+			c.breaks = append(c.breaks, m)
 		}
 	}
 	for at := 0; at < len(doc.Body); {
@@ -56,7 +57,8 @@ func cut(doc Doc) []piece {
 type cutter struct {
 	body                    string
 	headings, tables, codes []*Mark
-	breaks                  []int
+	breaks                  []*Mark // pages
+	slide                   bool    // the next piece is the first of a slide
 	path                    []*Mark
 	open                    piece // paragraph in progress; empty when end == 0
 	intro                   string
@@ -64,8 +66,11 @@ type cutter struct {
 }
 
 func (c *cutter) line(start, end int) {
-	for len(c.breaks) > 0 && c.breaks[0] <= start {
+	for len(c.breaks) > 0 && c.breaks[0].Start <= start {
 		c.flush() // a page's first line starts a piece, so that pages are exact
+		if c.breaks[0].Label != "" {
+			c.slide, c.path, c.intro = true, nil, ""
+		}
 		c.breaks = c.breaks[1:]
 	}
 	text := strings.TrimSpace(c.body[start:end])
@@ -132,6 +137,7 @@ func (c *cutter) add(p piece) {
 	default:
 		c.intro = ""
 	}
+	p.slide, c.slide = c.slide, false
 	c.out = append(c.out, p)
 }
 

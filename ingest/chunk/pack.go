@@ -86,6 +86,7 @@ func at(body string, p piece, ends []int) []piece {
 	from := p.start
 	for _, e := range ends {
 		part := p
+		part.slide = p.slide && len(out) == 0
 		part.start, part.end = from, p.start+e
 		from = part.end
 		text := body[part.start:part.end]
@@ -123,7 +124,7 @@ func pack(pieces []piece, aim int) [][]piece {
 func sections(pieces []piece) [][]piece {
 	var out [][]piece
 	for i, p := range pieces {
-		if i > 0 && samePath(pieces[i-1].path, p.path) {
+		if i > 0 && samePath(pieces[i-1].path, p.path) && !p.slide {
 			out[len(out)-1] = append(out[len(out)-1], p)
 			continue
 		}
@@ -140,7 +141,7 @@ func samePath(a, b []*Mark) bool {
 // same family, and together they fit.
 func joinable(chunk, next []piece, aim int) bool {
 	have, more := tokens(chunk), tokens(next)
-	if have+more > aim {
+	if have+more > aim || next[0].slide {
 		return false
 	}
 	if onlyHeadings(chunk) {

@@ -103,8 +103,8 @@ func (b *body) append(t Text, deeper int) {
 	}
 }
 
-// page marks what was added since start as one page.
-func (b *body) page(number, start int) {
+// page marks what was added since start as one page. Label is a slide's title.
+func (b *body) page(number, start int, label string) {
 	for start < b.text.Len() && b.text.String()[start] == '\n' {
 		start++
 	}
@@ -115,7 +115,7 @@ func (b *body) page(number, start int) {
 	for at > 0 && b.marks[at-1].Start >= start {
 		at--
 	}
-	b.marks = slices.Insert(b.marks, at, Mark{Kind: KindPage, Start: start, End: b.text.Len(), Page: number})
+	b.marks = slices.Insert(b.marks, at, Mark{Kind: KindPage, Start: start, End: b.text.Len(), Page: number, Label: oneLine(label)})
 }
 
 // cellLine is a cell on one line, without what stands between cells.

@@ -37,7 +37,7 @@ func (r *Runner) recognise(ctx context.Context, req request, doc *os.File, none 
 			if text, err = r.readPicture(limited, req.Limits, picture); err == nil {
 				start := out.text.Len()
 				out.block(pageText(clean(strings.ToValidUTF8(text, "\uFFFD"), true)))
-				out.page(page, start)
+				out.page(page, start, "")
 			}
 		}
 		switch {

@@ -3,6 +3,7 @@ package parse
 import (
 	"cmp"
 	"encoding/xml"
+	"fmt"
 	"strings"
 )
 
@@ -183,7 +184,7 @@ func (o *odf) slides(x *xmlReader) error {
 		}
 		start := o.out.text.Len()
 		err := o.slide(x)
-		o.out.page(o.page, start)
+		o.out.page(o.page, start, fmt.Sprintf("Slide %d", o.page))
 		return err
 	}, nil)
 }

@@ -26,7 +26,7 @@ type Mark struct {
 	End   int    `json:"end"`
 	Level int    `json:"level,omitempty"` // of a heading, 1 to 6
 	Page  int    `json:"page,omitempty"`  // for KindPage, from 1
-	Label string `json:"label,omitempty"` // of a heading: its text without markup; of a table: its header row, cells joined by " | "
+	Label string `json:"label,omitempty"` // of a heading: its text without markup; of a table: its header row, cells joined by " | "; of a page: a slide's title
 }
 
 // Kind is the kind of a Mark.

@@ -3,6 +3,7 @@ package parse
 import (
 	"cmp"
 	"encoding/xml"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -126,7 +127,7 @@ func (p *pptx) slide(page int, part string) (err error) {
 	if err := p.notes(); err != nil {
 		return err
 	}
-	p.out.page(page, start)
+	p.out.page(page, start, cmp.Or(s.title, fmt.Sprintf("Slide %d", page)))
 	if p.out.full() {
 		return tooLarge(p.limits.Text)
 	}
