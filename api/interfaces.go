@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"time"
@@ -112,6 +113,14 @@ type Keys interface {
 	// Authenticate gives rag.CodeUnauthorized for an unknown or revoked token. With an empty token
 	// it gives the default tenant's admin, but only while open() (loopback and no key made).
 	Authenticate(ctx context.Context, token string) (rag.Principal, error)
+}
+
+// Comparisons are the kept reports of `groundwork compare` (eval/reports).
+type Comparisons interface {
+	// Comparisons are all that were begun, newest first: what is compared, as JSON.
+	Comparisons() ([]json.RawMessage, error)
+	// Comparison is a finished report, as JSON or as a page; rag.CodeNotFound when there is none.
+	Comparison(id string, html bool) ([]byte, error)
 }
 
 // Check is the state of one thing the server depends on.

@@ -14,6 +14,7 @@ func (s *Server) routes(r *gin.Engine) {
 	r.NoMethod(s.noMethod)
 
 	r.GET("/", s.page)
+	r.GET("/reports", s.page)
 	r.GET("/assets/*path", s.page)
 	r.GET("/documents/:id", s.openDocument)
 	r.GET("/openapi.json", s.spec)
@@ -32,6 +33,10 @@ func (s *Server) routes(r *gin.Engine) {
 
 	v1.GET("/models", s.to(verbAsk, s.listModels))
 	v1.GET("/models/*model", s.to(verbAsk, s.getModel))
+
+	v1.GET("/comparisons", s.to(verbAdmin, s.listComparisons))
+	v1.GET("/comparisons/:id", s.to(verbAdmin, s.getComparison))
+	v1.GET("/comparisons/:id/html", s.to(verbAdmin, s.getComparisonPage))
 
 	v1.POST("/documents", s.to(verbWrite, s.uploadDocuments))
 	v1.GET("/documents", s.to(verbAsk, s.listDocuments))

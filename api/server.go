@@ -16,24 +16,25 @@ import (
 	"groundwork/rag"
 )
 
-// Deps are what the handlers call. Page, Metrics, Log, Now, NewID and Observe may be nil.
+// Deps are what the handlers call. Comparisons, Page, Metrics, Log, Now, NewID and Observe may be nil.
 type Deps struct {
-	Asker     Asker
-	Models    Models
-	Uploader  Uploader
-	Documents Documents
-	Contents  Contents
-	Stores    Stores
-	Batches   Batches
-	Keys      Keys
-	Health    Health
-	Page      http.Handler // the web page: / and /assets/
-	Metrics   http.Handler
-	Spec      []byte // docs/openapi.yaml as JSON
-	Log       *slog.Logger
-	Now       func() time.Time
-	NewID     func(prefix string) string         // such as ans_…
-	Observe   func(context.Context, Observation) // with the request's context
+	Asker       Asker
+	Models      Models
+	Uploader    Uploader
+	Documents   Documents
+	Contents    Contents
+	Stores      Stores
+	Batches     Batches
+	Keys        Keys
+	Health      Health
+	Page        http.Handler // the web page: /, /reports and /assets/
+	Metrics     http.Handler
+	Comparisons Comparisons
+	Spec        []byte // docs/openapi.yaml as JSON
+	Log         *slog.Logger
+	Now         func() time.Time
+	NewID       func(prefix string) string         // such as ans_…
+	Observe     func(context.Context, Observation) // with the request's context
 }
 
 // Observation is one request that was served, for the metrics.

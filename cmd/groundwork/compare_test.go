@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -177,6 +178,11 @@ func TestCompareFourCells(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), "Documents with hidden instructions")
 	require.Equal(t, string(kept), string(page))
+	resp, err := http.Get(s.url + "/v1/comparisons/" + r.Comparison.ID + "/html") //nolint:noctx // as a browser does
+	require.NoError(t, err)
+	served, err := io.ReadAll(resp.Body)
+	require.NoError(t, errors.Join(err, resp.Body.Close()))
+	require.Equal(t, string(kept), string(served), "the server shows what is kept")
 	stores, err := s.run("search", "--store", "compare-safety-"+r.Comparison.ID, "sauna")
 	require.Error(t, err, "the temporary store is gone: %s", stores)
 

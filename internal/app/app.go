@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"groundwork/api"
 	"groundwork/configs"
 	"groundwork/docs"
+	"groundwork/eval/reports"
 	"groundwork/ingest"
 	"groundwork/internal/telemetry"
 	"groundwork/llm"
@@ -308,7 +310,8 @@ func (a *App) buildAPI() error {
 	a.api = api.New(api.Deps{
 		Asker: a.observed(pipeline), Models: a.observedModels(llm.NewModels(a.models.chat, a.models.embed)),
 		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library,
-		Keys: localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
+		Comparisons: comparisons{reports.In(filepath.Join(a.cfg.Server.DataDir, "comparisons"))},
+		Keys:        localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
 		Log:     a.opts.Log,
 		Observe: a.observeRequest,
 	}, api.Options{
