@@ -24,8 +24,9 @@ type facts struct {
 	quantisation string
 	slots        int // requests at once; 0: unknown
 	models       []string
-	weights      string // what the server tells of the weights, to compare servers by; empty: nothing
-	lora         bool   // adapters can be chosen for each request
+	weights      string   // what the server tells of the weights, to compare servers by; empty: nothing
+	adapters     []string // files of the adapters that llama.cpp was started with, by their place
+	lora         bool     // adapters can be chosen for each request
 }
 
 // ollamaWindow is what Ollama gives a model that names no num_ctx. It cuts
@@ -114,9 +115,18 @@ func (c *Chat) askLora(ctx context.Context, s *server, f *facts) error {
 	if f.kind != serverLlama {
 		return nil
 	}
-	var adapters []any
+	var adapters []struct {
+		ID   int    `json:"id"`
+		Path string `json:"path"`
+	}
 	if err := s.call(ctx, s.root+"/lora-adapters", nil, &adapters); err != nil {
 		return err
+	}
+	f.adapters = make([]string, len(adapters))
+	for _, a := range adapters {
+		if a.ID >= 0 && a.ID < len(adapters) {
+			f.adapters[a.ID] = a.Path
+		}
 	}
 	f.lora = len(adapters) > 0
 	return nil

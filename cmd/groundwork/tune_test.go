@@ -50,3 +50,26 @@ func TestTuneDataset(t *testing.T) {
 	require.ErrorContains(t, err, "leaks in")
 	require.Contains(t, out, "document")
 }
+
+func TestTuneAdapters(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	out, err := s.run("tune", "adapters")
+	require.NoError(t, err)
+	require.Contains(t, out, "ADAPTER")
+	_, err = s.run("tune", "register", "nothing")
+	require.ErrorContains(t, err, `"nothing"`)
+	_, err = s.run("tune", "register", "--name", "acme", "--file", "x.gguf")
+	require.ErrorContains(t, err, "--model")
+	_, err = s.run("tune", "register", "--name", "acme", "--file", "x.gguf", "--model", "bge-small-en-v1.5")
+	require.ErrorContains(t, err, "is no chat model")
+	_, err = s.run("tune", "remove", "acme")
+	require.ErrorContains(t, err, "there is no adapter")
+	out, err = s.run("tune", "list")
+	require.NoError(t, err)
+	require.Contains(t, out, "STATE")
+	_, err = s.run("tune", "show", "nothing")
+	require.ErrorContains(t, err, `"nothing"`)
+	_, err = s.run("tune", "run", t.TempDir())
+	require.ErrorContains(t, err, "groundwork tune dataset")
+}

@@ -249,3 +249,18 @@ func merge(settings map[string]any, hyper Hyper) error {
 	}
 	return json.Unmarshal(raw, &settings)
 }
+
+// PEFT is the adapter as PEFT wrote it, which vLLM reads.
+func (r *Run) PEFT() string { return r.path("adapter") }
+
+// Card is what the registry should know about the run's adapter.
+func (r *Run) Card() Adapter {
+	a := Adapter{Name: r.Name, Base: r.Base, Data: r.Data, Run: r.Name, Metrics: map[string]float64{"loss": r.Last.Loss}}
+	if r.Last.Best != nil {
+		a.Metrics["heldout_loss"] = *r.Last.Best
+	}
+	if r.Last.FirstHeldOut != nil {
+		a.Metrics["heldout_loss_of_the_base"] = *r.Last.FirstHeldOut
+	}
+	return a
+}

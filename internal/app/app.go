@@ -42,20 +42,21 @@ type Options struct {
 
 // App is a running server. Build one with New, end it with Stop.
 type App struct {
-	cfg     configs.Config
-	opts    Options
-	lock    *dirLock
-	library *sql.Store
-	cache   *passageCache
-	files   ingest.Files
-	index   index
-	models  *models
-	ingest  *ingest.Service
-	metrics *telemetry.Metrics
-	tracing *telemetry.Tracing // nil: off
-	api     *api.Server
-	http    *http.Server
-	stops   []func(context.Context) error // in the order of starting
+	cfg      configs.Config
+	opts     Options
+	lock     *dirLock
+	library  *sql.Store
+	cache    *passageCache
+	files    ingest.Files
+	index    index
+	models   *models
+	adapters *adapters // nil in a worker
+	ingest   *ingest.Service
+	metrics  *telemetry.Metrics
+	tracing  *telemetry.Tracing // nil: off
+	api      *api.Server
+	http     *http.Server
+	stops    []func(context.Context) error // in the order of starting
 }
 
 // New opens everything below the data directory and starts the model servers
@@ -69,7 +70,7 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	}
 	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version)}
 	for _, step := range []func(context.Context) error{
-		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.openIndex, a.startWorkers, a.buildHandler,
+		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.startAdapters, a.openIndex, a.startWorkers, a.buildHandler,
 	} {
 		if err := step(ctx); err != nil {
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Server.ShutdownGrace)
@@ -305,10 +306,10 @@ func (a *App) buildAPI() error {
 			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature, LinkHosts: a.cfg.Answer.LinkHosts,
 			Unsupported: rag.Unsupporteds(a.cfg.Answer.Unsupported),
 		},
-		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Code: a.opts.Version},
+		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Adapter: a.models.chat.AdapterTag, Code: a.opts.Version},
 	}
 	a.api = api.New(api.Deps{
-		Asker: a.observed(pipeline), Models: a.observedModels(llm.NewModels(a.models.chat, a.models.embed)),
+		Asker: a.observed(pipeline), Models: a.observedModels(llm.NewCurrentModels(a.models.chat, a.models.embed)),
 		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library,
 		Comparisons: comparisons{reports.In(filepath.Join(a.cfg.Server.DataDir, "comparisons"))},
 		Keys:        localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,

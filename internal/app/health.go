@@ -39,6 +39,9 @@ func (a *App) Ready(ctx context.Context) []api.Check {
 		wait.Go(func() { checks[i] = look(ctx) })
 	}
 	wait.Wait()
+	if c, any := a.adaptersCheck(); any {
+		checks = append(checks, c)
+	}
 	return append(checks, starting...)
 }
 
@@ -48,7 +51,7 @@ func (a *App) startingChecks() []api.Check {
 		return []api.Check{{Name: "models", Detail: "starting", Fix: "Wait a moment."}}
 	}
 	var checks []api.Check
-	for _, s := range a.models.servers {
+	for _, s := range a.models.running() {
 		if state := s.State(); state.Status != runtime.Ready {
 			checks = append(checks, serverCheck(s.Name(), state))
 		}
@@ -61,7 +64,7 @@ func (a *App) embedCheck(ctx context.Context) api.Check {
 }
 
 func (a *App) chatCheck(ctx context.Context) api.Check {
-	chat := check("chat", a.models.chat.Health(ctx))
+	chat := check("chat", a.models.chat.Chat().Health(ctx))
 	if measured, err := a.models.measured(); chat.OK && !measured {
 		chat.OK, chat.Detail, chat.Fix = false, "measuring the model's speed", "Wait a moment."
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"sync"
 
 	"groundwork/configs"
@@ -18,18 +19,21 @@ import (
 // models are the chat and the embedding model: behind servers of this machine,
 // started and watched here, or behind the configured addresses.
 type models struct {
-	chat        *llm.Chat
+	chat        *llm.Current // nil in a worker
 	embed       *llm.Embedder
-	servers     []*runtime.Server
+	launcher    launcher
 	fingerprint string // of everything the vectors depend on
 	dimensions  int
 
 	tried chan struct{} // closed after the first try to measure the chat model
 
-	mu     sync.Mutex
-	probed bool
-	err    error // of the last try to measure the chat model
+	mu      sync.Mutex // guards what follows
+	servers []*runtime.Server
+	probed  bool
+	err     error // of the last try to measure the chat model
 }
+
+type localServer = runtime.Server
 
 // Catalogue is the shipped list of models.
 func Catalogue() (runtime.Catalogue, error) { return runtime.ParseCatalogue(configs.Catalogue) }
@@ -49,6 +53,7 @@ func startModels(ctx context.Context, cfg configs.Config, opts Options, propagat
 	l := launcher{cfg: cfg, catalogue: catalogue, log: opts.Log, propagate: propagate, launch: runtime.Launch{
 		Env: newEnv(cfg, opts.Environ, nil), Dir: cfg.LLM.ModelsDir, LogDir: filepath.Join(cfg.Server.DataDir, "logs"), Environ: opts.Environ,
 	}}
+	m.launcher = l
 	if err := l.startAll(ctx, m, opts.Worker); err != nil {
 		return nil, errors.Join(err, m.stop(context.WithoutCancel(ctx)))
 	}
@@ -74,6 +79,19 @@ func (l launcher) startAll(ctx context.Context, m *models, onlyEmbed bool) error
 func (l launcher) threads() int { return cmp.Or(l.cfg.LLM.Threads, goruntime.NumCPU()) }
 
 func (l launcher) startChat(ctx context.Context, m *models) error {
+	server, chat, err := l.openChat(ctx, nil, "chat")
+	if server != nil {
+		m.servers = append(m.servers, server)
+	}
+	if chat != nil {
+		m.chat = llm.NewCurrent(chat)
+	}
+	return err
+}
+
+// openChat starts a chat server with adapters (files) and a client for it; the
+// server is nil where the configuration names others. What it returns beside an error has to be stopped.
+func (l launcher) openChat(ctx context.Context, adapters []string, log string) (server *runtime.Server, chat *llm.Chat, err error) {
 	c := l.cfg.LLM.Chat
 	opts := llm.ChatOptions{
 		BaseURLs: llm.SplitURLs(c.BaseURL), APIKey: c.APIKey.Reveal(), Model: c.Model,
@@ -86,22 +104,20 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 	if c.BaseURL == "" {
 		entry, err := l.catalogue.Find(c.Model)
 		if err != nil {
-			return fmt.Errorf("llm.chat.model: %w", err)
+			return nil, nil, fmt.Errorf("llm.chat.model: %w", err)
 		}
-		settings, err := l.launch.Chat(entry, c.ContextTokens, cmp.Or(c.Parallel, 1), l.threads())
+		settings, err := l.launch.Chat(entry, c.ContextTokens, cmp.Or(c.Parallel, 1), l.threads(), adapters...)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		server, err := l.start(ctx, settings)
-		if err != nil {
-			return err
+		settings.Log = filepath.Join(l.launch.LogDir, log+".log")
+		if server, err = l.start(ctx, settings); err != nil {
+			return nil, nil, err
 		}
-		m.servers = append(m.servers, server)
 		opts.BaseURLs, opts.APIKey, opts.Model, opts.Quantisation = []string{server.BaseURL()}, server.APIKey(), entry.Name, entry.Quantisation
 	}
-	chat, err := llm.NewChat(opts)
-	m.chat = chat
-	return err
+	chat, err = llm.NewChat(opts)
+	return server, chat, err
 }
 
 func (l launcher) startEmbed(ctx context.Context, m *models) error {
@@ -187,7 +203,7 @@ func (m *models) measure(ctx context.Context, again func(context.Context) bool) 
 }
 
 func (m *models) measureOnce(ctx context.Context) error {
-	for _, s := range m.servers {
+	for _, s := range m.running() {
 		if err := s.WaitReady(ctx); err != nil {
 			return err
 		}
@@ -195,8 +211,25 @@ func (m *models) measureOnce(ctx context.Context) error {
 	if m.chat == nil {
 		return nil
 	}
-	_, err := m.chat.Probe(ctx)
+	_, err := m.chat.Chat().Probe(ctx)
 	return err
+}
+
+// running are the local servers that run now.
+func (m *models) running() []*runtime.Server {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.servers)
+}
+
+// swap puts one local server in the place of another; nil is none.
+func (m *models) swap(out, in *runtime.Server) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.servers = slices.DeleteFunc(slices.Clone(m.servers), func(s *runtime.Server) bool { return s == out })
+	if in != nil {
+		m.servers = append(m.servers, in)
+	}
 }
 
 // measured tells whether the chat model's limits are known, and else why not.
@@ -209,14 +242,15 @@ func (m *models) measured() (bool, error) {
 // stop ends what was started; it works on half-started models too.
 func (m *models) stop(ctx context.Context) error {
 	if m.chat != nil {
-		m.chat.Close()
+		m.chat.Chat().Close()
 	}
 	if m.embed != nil {
 		m.embed.Close()
 	}
-	errs := make([]error, len(m.servers))
+	servers := m.running()
+	errs := make([]error, len(servers))
 	var wait sync.WaitGroup
-	for i, s := range m.servers {
+	for i, s := range servers {
 		wait.Go(func() { errs[i] = s.Stop(ctx) })
 	}
 	wait.Wait()

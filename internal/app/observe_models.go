@@ -34,7 +34,7 @@ func (a *App) watchModels() {
 func (a *App) modelStats() map[string]llm.Stats {
 	out := map[string]llm.Stats{}
 	if a.models.chat != nil {
-		out["chat"] = a.models.chat.Stats()
+		out["chat"] = a.models.chat.Chat().Stats()
 	}
 	if a.models.embed != nil {
 		out["embed"] = a.models.embed.Stats()

@@ -195,8 +195,9 @@ type completion struct {
 		} `json:"prompt_tokens_details"`
 	}
 	Groundwork struct {
-		Abstained bool
-		Sources   []struct {
+		Abstained   bool
+		Fingerprint map[string]any
+		Sources     []struct {
 			Index      int
 			DocumentID string `json:"document_id"`
 			Start, End int

@@ -57,6 +57,7 @@ var table = map[string]rule{
 	"eval/compare":            {ours: []string{"rag", "eval", "eval/plot"}},
 	"eval/reports":            {},
 	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"eval/tune/tunetest":      {},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/retrieval":  {ours: []string{"configs", "eval", "ingest", "ingest/chunk", "ingest/parse", "internal/app", "rag", "rag/analyze", "store/local"}, theirs: []string{"modernc.org/sqlite"}},

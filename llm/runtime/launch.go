@@ -18,14 +18,16 @@ type Launch struct {
 }
 
 // Chat are the options of a chat server for e. contextTokens is the window of
-// each of parallel answers; threads compute. All must be positive.
-func (l Launch) Chat(e Entry, contextTokens, parallel, threads int) (Options, error) {
+// each of parallel answers; threads compute. All must be positive. Adapters are
+// files that requests may choose by their place; none is used unless one does.
+func (l Launch) Chat(e Entry, contextTokens, parallel, threads int, adapters ...string) (Options, error) {
 	if e.Kind != Chat {
 		return Options{}, rag.Fail(rag.CodeModel, fmt.Sprintf("%s is no chat model; `groundwork models list` shows which are.", e.Name))
 	}
 	return l.options("chat", "chat_server.py", e, map[string]any{
 		"model": FilePath(l.Dir, e, e.file(roleModel)), "name": e.Name,
 		"context": min(contextTokens, e.Context), "parallel": parallel, "threads": threads,
+		"adapters": append([]string{}, adapters...),
 	})
 }
 

@@ -33,6 +33,7 @@ def params(settings):
     p.endpoint_slots = True
     p.ui = False
     p.offline = True
+    p.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 0.0) for path in settings["adapters"]]  # 0: unless a request asks
     p.cache_idle_slots = False
     p.cache_ram_mib = 0  # the prompt cache in RAM ignores adapters and would answer with another one's state
     return p
