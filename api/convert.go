@@ -49,17 +49,7 @@ func fromAnswer(a rag.Answer, base string) openai.Answer {
 	g := openai.Groundwork{
 		AnswerID: a.ID, Abstained: a.Abstained, Query: a.Query, Evidence: openai.Evidence(a.Evidence),
 		Sources: fromSources(a.Sources), Nearest: fromSources(a.Nearest), Unsupported: a.Unsupported, DroppedSentences: a.DroppedSentences,
-		Context: openai.ContextUse{Limit: a.Context.Limit, Budget: a.Context.Budget, PromptTokens: a.Context.PromptTokens},
-		Fingerprint: openai.Fingerprint{
-			Model: a.Fingerprint.Model, Adapter: openai.OrNull(a.Fingerprint.Adapter), Quantisation: openai.OrNull(a.Fingerprint.Quantisation),
-			Embedding: a.Fingerprint.Embedding, IndexGeneration: a.Fingerprint.IndexGeneration, Prompt: a.Fingerprint.Prompt, Code: a.Fingerprint.Code},
-		TimingsMs: map[string]float64{},
-	}
-	for _, d := range a.Context.Dropped {
-		g.Context.Dropped = append(g.Context.Dropped, openai.Dropped{ChunkID: d.ChunkID, Reason: d.Reason})
-	}
-	for _, t := range a.Timings {
-		g.TimingsMs[t.Stage] += t.Ms
+		Context: fromContext(a.Context), Fingerprint: fromFingerprint(a.Fingerprint), TimingsMs: fromTimings(a.Timings),
 	}
 	for _, c := range a.Citations {
 		g.Citations = append(g.Citations, openai.Citation{Source: c.Source, AnswerStart: c.AnswerStart, AnswerEnd: c.AnswerEnd,
@@ -67,6 +57,42 @@ func fromAnswer(a rag.Answer, base string) openai.Answer {
 	}
 	return openai.Answer{Text: a.Text, FinishReason: u.FinishReason, Usage: openai.NewUsage(u.PromptTokens, u.CachedTokens, u.CompletionTokens),
 		Groundwork: g, Base: base}
+}
+
+func fromContext(c rag.ContextUse) openai.ContextUse {
+	out := openai.ContextUse{Limit: c.Limit, Budget: c.Budget, PromptTokens: c.PromptTokens, Dropped: []openai.Dropped{}}
+	for _, d := range c.Dropped {
+		out.Dropped = append(out.Dropped, openai.Dropped{ChunkID: d.ChunkID, Reason: d.Reason})
+	}
+	return out
+}
+
+func fromFingerprint(f rag.Fingerprint) openai.Fingerprint {
+	return openai.Fingerprint{Model: f.Model, Adapter: openai.OrNull(f.Adapter), Quantisation: openai.OrNull(f.Quantisation), Embedding: f.Embedding,
+		IndexGeneration: f.IndexGeneration, Prompt: f.Prompt, Code: f.Code}
+}
+
+func fromTimings(laps []rag.Timing) map[string]float64 {
+	out := map[string]float64{}
+	for _, t := range laps {
+		out[t.Stage] += t.Ms
+	}
+	return out
+}
+
+func fromExplanation(e rag.Explanation) openai.Explanation {
+	out := openai.Explanation{Evidence: openai.Evidence(e.Evidence), Abstains: e.Abstains, Given: []string{}, Prompt: []openai.PromptMessage{},
+		Context: fromContext(e.Context), TimingsMs: fromTimings(e.Timings), Fingerprint: fromFingerprint(e.Fingerprint)}
+	for _, m := range e.Prompt {
+		out.Prompt = append(out.Prompt, openai.PromptMessage{Role: m.Role, Content: m.Content})
+	}
+	for _, s := range e.Given {
+		out.Given = append(out.Given, s.Passage.ChunkID)
+	}
+	if e.NoPrompt != nil {
+		out.NoPrompt = toProblem(e.NoPrompt).body.Error.Message
+	}
+	return out
 }
 
 func fromSources(sources []rag.Source) []openai.Source {

@@ -467,10 +467,18 @@ func (a *asker) Search(_ context.Context, _ rag.Scope, query string, _ int) ([]r
 		{Passage: other, Score: 0.2, TextRank: 9, Dropped: "weak"}}, nil
 }
 
-func (a *asker) Weigh(_ context.Context, _ rag.Scope, _ string, c *rag.Calibration) (rag.Evidence, error) {
-	e := rag.Evidence{Strength: 0.71, Threshold: 0.65, Embedding: "bge"}
-	if c != nil {
-		e.Threshold = c.Balanced
+func (a *asker) Explain(_ context.Context, q rag.Question) (rag.Explanation, error) {
+	e := rag.Explanation{
+		Evidence: rag.Evidence{Strength: 0.71, Threshold: 0.65, Embedding: "bge"},
+		Context:  rag.ContextUse{Limit: 8192, Budget: 600, Dropped: []rag.Dropped{{ChunkID: "c2", Reason: "budget"}}},
+		Prompt:   []rag.Message{{Role: "user", Content: "Question: " + q.Messages[0].Content}}, Given: []rag.Source{{Index: 1, Passage: passage, Score: 0.9}},
+		Timings: []rag.Timing{{Stage: "embed", Ms: 4.1}}, Fingerprint: rag.Fingerprint{Model: "llama3.1:8b", Embedding: "bge"},
+	}
+	if q.Calibration != nil {
+		e.Evidence.Threshold = q.Calibration.Balanced
+	}
+	if e.Abstains = e.Evidence.Strength < e.Evidence.Threshold; e.Abstains {
+		e.Prompt, e.Given = nil, nil
 	}
 	return e, nil
 }

@@ -18,8 +18,8 @@ type Asker interface {
 	// Search is the retrieval half of Ask: at most k passages, best first,
 	// then those that were found and dropped, with why.
 	Search(ctx context.Context, scope rag.Scope, query string, k int) ([]rag.Ranked, error)
-	// Weigh tells what Ask would decide by whether to answer query; calibration is the store's own, or nil.
-	Weigh(ctx context.Context, scope rag.Scope, query string, calibration *rag.Calibration) (rag.Evidence, error)
+	// Explain tells what Ask would do with q up to the model, and asks none.
+	Explain(ctx context.Context, q rag.Question) (rag.Explanation, error)
 }
 
 // Models is the chat and embedding model servers, as far as HTTP needs them.

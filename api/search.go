@@ -22,6 +22,7 @@ func (s *Server) search(c *gin.Context) error {
 	if bad != nil {
 		return refuse(bad)
 	}
+	q.Explain = q.Explain || c.Query("explain") == "true"
 	st, err := s.store(c.Request.Context(), caller(c), verbAsk, q.Store)
 	if err != nil {
 		return err
@@ -33,30 +34,31 @@ func (s *Server) search(c *gin.Context) error {
 	}
 	out := openai.NewSearchResults(q.Queries[0], st.ID, fromRanked(ranked))
 	if q.Explain {
-		evidence, err := s.weigh(c, scope, q.Queries[0], rag.CalibrationIn(st.Metadata))
+		explained, err := s.explain(c, rag.Question{Scope: scope, Caller: lineOf(caller(c)), Messages: []rag.Message{{Role: "user", Content: q.Queries[0]}},
+			Passages: q.K, Calibration: rag.CalibrationIn(st.Metadata)})
 		if err != nil {
 			return err
 		}
-		out.Evidence = &evidence
+		out.Explain(explained)
 	}
 	s.reply(c, http.StatusOK, out)
 	return nil
 }
 
-// weigh tells by what the question would be answered or not.
-func (s *Server) weigh(c *gin.Context, scope rag.Scope, query string, calibration *rag.Calibration) (openai.Evidence, error) {
+// explain tells what an answer to the question would be made of.
+func (s *Server) explain(c *gin.Context, q rag.Question) (openai.Explanation, error) {
 	release, err := s.lookups.take(caller(c).KeyID)
 	if err != nil {
-		return openai.Evidence{}, err
+		return openai.Explanation{}, err
 	}
 	defer release()
 	ctx, cancel := s.bounded(c.Request.Context())
 	defer cancel()
-	e, err := s.Asker.Weigh(ctx, scope, query, calibration)
+	e, err := s.Asker.Explain(ctx, q)
 	if err != nil {
-		return openai.Evidence{}, explain(ctx, err)
+		return openai.Explanation{}, explain(ctx, err)
 	}
-	return openai.Evidence(e), nil
+	return fromExplanation(e), nil
 }
 
 func (s *Server) searchStore(c *gin.Context) error {

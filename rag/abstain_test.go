@@ -18,10 +18,11 @@ func TestCalibrationOfAStoreMovesTheThreshold(t *testing.T) {
 		q.Calibration = c
 		out, err := b.Ask(t.Context(), q, new(stream).emit)
 		require.NoError(t, err)
-		weighed, err := b.Weigh(t.Context(), q.Scope, out.Query, c)
+		explained, err := b.Explain(t.Context(), q)
 		require.NoError(t, err)
 		if a != rag.AbstainOff {
-			require.Equal(t, out.Evidence, weighed)
+			require.Equal(t, out.Evidence, explained.Evidence)
+			require.Equal(t, out.Abstained, explained.Abstains)
 		}
 		return !out.Abstained, out.Evidence
 	}

@@ -26,9 +26,22 @@ type orders struct {
 // server need not read them again; a prompt that was read in vain is what a
 // small machine has least to spare for.
 func (o *orders) arrange(sources []Source) []Source {
+	out := o.arranged(sources)
+	order := make([]piece, len(out))
+	for i := range out {
+		order[i] = pieceOf(out[i])
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.remember(order)
+	return out
+}
+
+// arranged is what arrange gives, with nothing remembered.
+func (o *orders) arranged(sources []Source) []Source {
 	pieces := make([]piece, len(sources))
 	for i, s := range sources {
-		pieces[i] = piece{s.Passage.ChunkID, s.Passage.Start, s.Passage.End}
+		pieces[i] = pieceOf(s)
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -42,14 +55,13 @@ func (o *orders) arrange(sources []Source) []Source {
 			out = append(out, sources[i])
 		}
 	}
-	order := make([]piece, len(out))
 	for i := range out {
 		out[i].Index = i + 1
-		order[i] = piece{out[i].Passage.ChunkID, out[i].Passage.Start, out[i].Passage.End}
 	}
-	o.remember(order)
 	return out
 }
+
+func pieceOf(s Source) piece { return piece{s.Passage.ChunkID, s.Passage.Start, s.Passage.End} }
 
 // longest is the longest beginning of a recent order that holds nothing but pieces; of equals the newest.
 func (o *orders) longest(pieces []piece) (best []piece) {

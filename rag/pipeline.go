@@ -75,7 +75,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 		watch.lap("select")
 		return p.abstain(a, q.Adapter, kept, watch, emit)
 	}
-	if err := p.choose(ctx, q, kept, &a); err != nil {
+	if err := p.choose(ctx, q, kept, &a, p.orders.arrange); err != nil {
 		return a, err
 	}
 	watch.lap("select")
@@ -181,14 +181,14 @@ func (p *Pipeline) checkFilter(ctx context.Context, scope Scope) error {
 		unknown[0], strings.Join(append(known, BuiltIn()...), ", "))}
 }
 
-// choose fits passages into the tokens that the first-token target allows.
-func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Answer) error {
+// choose fits passages into the tokens that the first-token target allows, in the order that arrange gives them.
+func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Answer, arrange func([]Source) []Source) error {
 	limits := p.Generator.Limits()
 	limits.ContextBudget = cmp.Or(q.Budget, limits.ContextBudget)
 	empty := prompt(nil, q.Messages)
 	fixed, asked := framing(empty[:1]), framing(empty[1:])
 	if sources, ok := fitsUncounted(kept, asked, min(limits.ContextBudget, limits.ContextTokens-p.maxTokens(q)-atMost(fixed))); ok {
-		a.Context.Limit, a.Context.Budget, a.Sources = limits.ContextTokens, limits.ContextBudget, p.orders.arrange(sources)
+		a.Context.Limit, a.Context.Budget, a.Sources = limits.ContextTokens, limits.ContextBudget, arrange(sources)
 		return nil
 	}
 	frame, err := p.Generator.CountTokens(ctx, []string{fixed, asked})
@@ -203,7 +203,7 @@ func (p *Pipeline) choose(ctx context.Context, q Question, kept []Ranked, a *Ans
 		return &Error{Code: CodeTooLong, Param: "messages", Message: "the question and the conversation leave no room for passages in the model's window; shorten them or ask for fewer max_tokens"}
 	}
 	sources, dropped, err := p.fit(ctx, a.Query, kept, max(budget, minPassage))
-	a.Sources = p.orders.arrange(sources)
+	a.Sources = arrange(sources)
 	a.Context.Dropped = append(a.Context.Dropped, dropped...)
 	return err
 }

@@ -2,18 +2,6 @@ package rag
 
 import "context"
 
-// Weigh tells what Ask would decide by whether to answer query; calibration is
-// the store's own, or nil. It looks at everything even where Ask always answers.
-func (p *Pipeline) Weigh(ctx context.Context, scope Scope, query string, calibration *Calibration) (Evidence, error) {
-	found, err := p.retrieve(ctx, scope, query, newStopwatch())
-	if err != nil {
-		return Evidence{}, err
-	}
-	kept, _ := distinct(found, p.Options.K, p.Analyze)
-	e, err := p.evidence(ctx, scope, query, kept, true)
-	return p.judge(e, p.Options.Abstain, calibration, kept), err
-}
-
 // weigh is the evidence for query. Where every question is answered anyway it costs nothing.
 func (p *Pipeline) weigh(ctx context.Context, q Question, abstain Abstain, query string, kept []Ranked) (Evidence, error) {
 	e, err := p.evidence(ctx, q.Scope, query, kept, abstain != AbstainOff)

@@ -55,6 +55,24 @@ func TestAnswerShowsWhatWasChecked(t *testing.T) {
 	p.Clean()
 }
 
+func TestAnAnswerTellsWhyItHasItsPassages(t *testing.T) {
+	t.Parallel()
+	_, p := open(t)
+	p.Ask("How much leave?")
+	p.Answered("done")
+	require.Equal(t, "(absent)", p.Text("article .why table"), "nothing is asked before the panel is opened")
+	p.Click("article .why summary")
+	p.Until("document.querySelector('article .why table')")
+	rows := p.Text("article .why tbody")
+	require.Contains(t, rows, "#1 0.71")
+	require.Contains(t, rows, "people/leave.md Leave")
+	require.Contains(t, rows, "left out: says the same as a better one")
+	require.Contains(t, p.Text("article .why"), "Evidence 0.71, needed 0.65: enough to answer.")
+	require.Contains(t, p.Text("article .why pre"), hostile)
+	require.Contains(t, p.Text("article .why"), "qwen:1.5b · Q4_K_M · bge · index 7 · answer-1 · v1")
+	p.Clean()
+}
+
 func TestHostileTextStaysText(t *testing.T) {
 	t.Parallel()
 	f, p := open(t)

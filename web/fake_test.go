@@ -63,6 +63,7 @@ func newFake(t *testing.T) *fake {
 	mux.HandleFunc("GET /v1/vector_stores", f.stores)
 	mux.HandleFunc("GET /v1/models", f.models)
 	mux.HandleFunc("POST /v1/chat/completions", f.chat)
+	mux.HandleFunc("POST /v1/search", f.search)
 	mux.HandleFunc("GET /v1/files/{id}", f.file)
 	mux.HandleFunc("GET /v1/files/{id}/text", f.text)
 	mux.HandleFunc("GET /v1/vector_stores/{id}/files", f.list)
@@ -119,6 +120,23 @@ func (f *fake) models(w http.ResponseWriter, _ *http.Request) {
 		data = append(data, model("qwen:1.5b@"+name, "answers", fmt.Sprint("vs_", i+1)))
 	}
 	write(w, object{"object": "list", "data": data})
+}
+
+// search explains what was found; the prompt holds hostile text.
+func (f *fake) search(w http.ResponseWriter, _ *http.Request) {
+	found := func(rank any, chunk string, dropped any) object {
+		return object{"rank": rank, "chunk_id": chunk, "document_id": "file-leave", "filename": "people/leave.md", "heading": []string{"Leave"}, "page": nil,
+			"score": 0.9, "dense_rank": 1, "dense_score": 0.71, "text_rank": nil, "text_score": 0, "dropped": dropped}
+	}
+	write(w, object{
+		"object": "search.results", "query": "days of leave", "store": "vs_1", "data": []object{found(1, "c1", nil), found(nil, "c9", "duplicate")},
+		"evidence": object{"strength": 0.71, "threshold": 0.65, "embedding": "bge"},
+		"explanation": object{
+			"abstains": false, "given": []string{"c1"}, "context": object{"limit": 8192, "budget": 600, "prompt_tokens": 0, "dropped": []object{}},
+			"prompt": []object{{"role": "user", "content": hostile}}, "timings_ms": object{"embed": 4.1},
+			"fingerprint": object{"model": "qwen:1.5b", "adapter": nil, "quantisation": "Q4_K_M", "embedding": "bge", "index_generation": 7, "prompt": "answer-1", "code": "v1"},
+		},
+	})
 }
 
 func (f *fake) file(w http.ResponseWriter, r *http.Request) {

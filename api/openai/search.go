@@ -146,7 +146,31 @@ type SearchResults struct {
 	Store  string   `json:"store"`
 	Data   []Ranked `json:"data"`
 
-	Evidence *Evidence `json:"evidence,omitempty"` // with explain
+	Evidence    *Evidence    `json:"evidence,omitempty"`    // with explain
+	Explanation *Explanation `json:"explanation,omitempty"` // with explain
+}
+
+// Explain adds e.
+func (r *SearchResults) Explain(e Explanation) {
+	r.Evidence, r.Explanation = &e.Evidence, &e
+}
+
+// Explanation is what an answer to the query would be made of, up to the model.
+type Explanation struct {
+	Evidence    Evidence           `json:"-"`
+	Abstains    bool               `json:"abstains"`
+	Given       []string           `json:"given"` // chunk ids in the prompt, in its order
+	Context     ContextUse         `json:"context"`
+	Prompt      []PromptMessage    `json:"prompt"`                 // as it would be sent
+	NoPrompt    string             `json:"prompt_error,omitempty"` // why it could not be made
+	TimingsMs   map[string]float64 `json:"timings_ms"`
+	Fingerprint Fingerprint        `json:"fingerprint"`
+}
+
+// PromptMessage is one message to the model.
+type PromptMessage struct {
+	Role    string `json:"role"`
+	Content string `json:"content"`
 }
 
 // NewSearchPage turns ranked passages into OpenAI's page.

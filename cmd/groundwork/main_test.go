@@ -88,7 +88,12 @@ func TestIngestSearchAskEval(t *testing.T) {
 	require.Len(t, r.Failed, 1)
 	require.Equal(t, "unsupported_file", r.Failed[0].Error.Code)
 
+	out, err = s.run("search", "--store", "h", "--explain", "annual leave")
+	require.NoError(t, err)
+	require.Contains(t, out, "evidence ")
+	require.Contains(t, out, "--- user\nPassages:")
 	out, err = s.run("search", "--store", "h", "annual leave")
+	require.NotContains(t, out, "--- user")
 	require.NoError(t, err)
 	require.Contains(t, out, "people/leave.md › Leave")
 

@@ -12,10 +12,12 @@ func (c *cli) searchCmd() *cobra.Command {
 	var store, dataDir, model string
 	var k int
 	var only []string
+	var explain bool
 	cmd := &cobra.Command{
 		Use: "search QUERY", Short: "Show which passages a question finds, and why", Args: cobra.MinimumNArgs(1),
-		Long: "search prints the passages in their order: fused score, rank and score in the dense and the text leg,\nand what was dropped and why.",
+		Long: "search prints the passages in their order: fused score, rank and score in the dense and the text leg,\nand what was dropped and why. --explain adds what an answer would be made of: evidence, budget, the prompt\nas it would be sent, timings and the fingerprint. No model is asked.",
 		Example: "  groundwork search --store handbook \"carry over leave\"\n  groundwork search --store handbook -k 10 --json \"carry over leave\"\n" +
+			"  groundwork search --store handbook --explain \"carry over leave\"\n" +
 			"  groundwork search --store handbook --filter team=hr --filter 'year>=2025' \"carry over leave\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := c.config()
@@ -36,11 +38,12 @@ func (c *cli) searchCmd() *cobra.Command {
 				return err
 			}
 			query := map[string]any{"query": strings.Join(args, " "), "store": store, "k": k, "explain": true, "filters": filter}
-			return c.search(cmd, api, query)
+			return c.search(cmd, api, query, explain)
 		},
 	}
 	cmd.Flags().StringVarP(&store, "store", "s", "documents", "store to search")
 	cmd.Flags().IntVarP(&k, "top-k", "k", 5, "passages")
+	cmd.Flags().BoolVar(&explain, "explain", false, "show what an answer would be made of, with the prompt")
 	cmd.Flags().StringArrayVar(&only, "filter", nil, "search only documents that fit: name=value (also !=, >, >=, <, <=), or a filter as JSON; all of several must hold")
 	addLocalFlags(cmd, &dataDir, &model)
 	return cmd
@@ -67,14 +70,20 @@ type ranked struct {
 	Attributes map[string]any `json:"attributes,omitempty"`
 }
 
-func (c *cli) search(cmd *cobra.Command, api *client, query map[string]any) error {
+func (c *cli) search(cmd *cobra.Command, api *client, query map[string]any, explain bool) error {
 	var reply struct {
 		Query string   `json:"query"`
 		Store string   `json:"store"`
 		Data  []ranked `json:"data"`
+
+		Evidence    evidence     `json:"evidence"`
+		Explanation *explanation `json:"explanation,omitempty"`
 	}
 	if err := api.call(cmd.Context(), http.MethodPost, "/v1/search", query, &reply); err != nil {
 		return err
+	}
+	if !explain {
+		reply.Explanation = nil
 	}
 	if c.json {
 		return c.printJSON(reply)
@@ -93,6 +102,9 @@ func (c *cli) search(cmd *cobra.Command, api *client, query map[string]any) erro
 		if r.Dropped == nil {
 			c.printf("%s\n\n", indent(excerpt(r.Text, 300), "      "))
 		}
+	}
+	if reply.Explanation != nil {
+		c.explain(reply.Evidence, *reply.Explanation, reply.Data)
 	}
 	return nil
 }

@@ -150,9 +150,9 @@ func (o observedAsker) Search(ctx context.Context, scope rag.Scope, query string
 	return o.next.Search(ctx, scope, query, k)
 }
 
-// Weigh implements api.Asker.
-func (o observedAsker) Weigh(ctx context.Context, scope rag.Scope, query string, calibration *rag.Calibration) (rag.Evidence, error) {
-	return o.next.Weigh(ctx, scope, query, calibration)
+// Explain implements api.Asker.
+func (o observedAsker) Explain(ctx context.Context, q rag.Question) (rag.Explanation, error) {
+	return o.next.Explain(ctx, q)
 }
 
 // localKeys also admits the token of the data directory's own lock, so that

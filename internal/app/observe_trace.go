@@ -82,12 +82,12 @@ func (t tracedAsker) Search(ctx context.Context, scope rag.Scope, query string, 
 	return ranked, err
 }
 
-// Weigh implements api.Asker.
-func (t tracedAsker) Weigh(ctx context.Context, scope rag.Scope, query string, calibration *rag.Calibration) (rag.Evidence, error) {
-	ctx, span := t.tracing.Start(ctx, "weigh", telemetry.Retrieval(scope.Store)...)
-	evidence, err := t.next.Weigh(ctx, scope, query, calibration)
+// Explain implements api.Asker.
+func (t tracedAsker) Explain(ctx context.Context, q rag.Question) (rag.Explanation, error) {
+	ctx, span := t.tracing.Start(ctx, "explain", telemetry.Retrieval(q.Scope.Store)...)
+	explained, err := t.next.Explain(ctx, q)
 	span.End(string(rag.CodeOf(err)))
-	return evidence, err
+	return explained, err
 }
 
 // tracedQueries makes spans of what a question lets embed.

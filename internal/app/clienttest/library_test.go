@@ -125,8 +125,8 @@ func (l *library) Search(_ context.Context, scope rag.Scope, _ string, _ int) ([
 	return nil, nil
 }
 
-func (l *library) Weigh(context.Context, rag.Scope, string, *rag.Calibration) (rag.Evidence, error) {
-	return rag.Evidence{Strength: 0.9, Threshold: 0.65}, nil
+func (l *library) Explain(context.Context, rag.Question) (rag.Explanation, error) {
+	return rag.Explanation{Evidence: rag.Evidence{Strength: 0.9, Threshold: 0.65}}, nil
 }
 
 func (l *library) Chat() string      { return "qwen:1.5b" }

@@ -1,5 +1,6 @@
 // One question and its answer: what streams in, and what the checks say about it.
 import { address, el, say, place, trouble } from "./dom.js";
+import { why } from "./why.js";
 import { shadow, blocks, inline, placed, sentences, seconds, count } from "./text.js";
 
 const verdicts = {
@@ -17,8 +18,8 @@ function verdict(name) {
 // Turn is the article of one question. read(target, opener) opens a document;
 // again() puts the question once more.
 export class Turn {
-  constructor(question, { read, again }) {
-    Object.assign(this, { read, again, text: "", unread: "", began: performance.now(), first: 0, groundwork: {} });
+  constructor(question, { read, again, store }) {
+    Object.assign(this, { read, again, store, text: "", unread: "", began: performance.now(), first: 0, groundwork: {} });
     this.status = el("p", { class: "status small" }, "Searching the documents …");
     this.body = el("div", { class: "answer", "aria-busy": "true" });
     this.after = el("div", { class: "after" });
@@ -73,6 +74,7 @@ export class Turn {
     }
     this.listSources();
     this.foot.append(this.timings());
+    if (gw.query && this.store) this.foot.append(why(this.store, gw));
   }
 
   settle(state) {

@@ -71,7 +71,7 @@ async function ask(question) {
   const follow = $("follow").checked && last;
   const messages = [...(follow ? last : []), { role: "user", content: question }];
   hush();
-  const turn = new Turn(question, { read: reader.open, again: () => (turn.node.remove(), ask(question)) });
+  const turn = new Turn(question, { read: reader.open, store: current()?.id, again: () => (turn.node.remove(), ask(question)) });
   $("answers").prepend(turn.node);
   busy(new AbortController());
   try {
