@@ -258,9 +258,9 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 		text.WriteString(s)
 		return emit(Delta{Text: s})
 	}
-	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(kept.write(safe.write(marks.write(delta)))) })
+	usage, err := p.Generator.Generate(ctx, request, func(delta string) error { return send(safe.write(kept.write(marks.write(delta)))) })
 	if err == nil {
-		err = send(kept.write(safe.write(marks.close())+safe.close()) + kept.close())
+		err = send(safe.write(kept.write(marks.close())+kept.close()) + safe.close())
 	}
 	if err == nil && kept.dropped > 0 && strings.TrimSpace(text.String()) == "" {
 		err = send(Abstention)

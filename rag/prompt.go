@@ -6,7 +6,7 @@ import (
 )
 
 // PromptVersion names the wording below in an answer's fingerprint.
-const PromptVersion = "answer-1"
+const PromptVersion = "answer-2"
 
 // SystemPrompt says nothing of refusing: small models then refuse what they
 // could answer. Whether to answer is decided before (judge).
@@ -31,21 +31,22 @@ func prompt(sources []Source, messages []Message) []Message {
 	if earlier != "" {
 		b.WriteString("Earlier in this conversation:\n" + earlier + "\n")
 	}
-	b.WriteString("Question: " + question)
+	b.WriteString("Question: " + cutTemplates(question))
 	if style != "" {
-		b.WriteString("\n\nHow to write: " + style)
+		b.WriteString("\n\nHow to write: " + cutTemplates(style))
 	}
 	return append(out, Message{Role: "user", Content: b.String()})
 }
 
-// passageText frames one passage. Its own lines cannot look like the frame of another passage.
+// passageText frames one passage. Nothing in it can look like the frame of another
+// passage, like another part of the prompt or like the end of the message.
 func passageText(index int, p Passage) string {
-	header := strings.Join(strings.Fields(firstLine(p.Header)), " ")
+	header := framed(strings.Join(strings.Fields(firstLine(p.Header)), " "))
 	rest := strings.TrimSpace(strings.TrimPrefix(p.Header, firstLine(p.Header)))
 	if rest != "" {
 		rest += "\n"
 	}
-	return fmt.Sprintf("[%d] %s\n%s%s\n\n", index, header, rest, strings.TrimSpace(p.Text))
+	return fmt.Sprintf("[%d] %s\n%s\n\n", index, header, framed(rest+strings.TrimSpace(p.Text)))
 }
 
 func firstLine(s string) string {
@@ -67,7 +68,7 @@ func conversation(messages []Message) (question, earlier, style string) {
 		case i == len(messages)-1:
 			question = strings.TrimSpace(m.Content)
 		default:
-			turns = append(turns, m.Role+": "+strings.Join(strings.Fields(m.Content), " "))
+			turns = append(turns, m.Role+": "+cutTemplates(strings.Join(strings.Fields(m.Content), " ")))
 		}
 	}
 	size := 0

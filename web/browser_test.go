@@ -69,7 +69,7 @@ func TestAnAnswerTellsWhyItHasItsPassages(t *testing.T) {
 	require.Contains(t, rows, "left out: says the same as a better one")
 	require.Contains(t, p.Text("article .why"), "Evidence 0.71, needed 0.65: enough to answer.")
 	require.Contains(t, p.Text("article .why pre"), hostile)
-	require.Contains(t, p.Text("article .why"), "qwen:1.5b · Q4_K_M · bge · index 7 · answer-1 · v1")
+	require.Contains(t, p.Text("article .why"), "qwen:1.5b · Q4_K_M · bge · index 7 · answer-2 · v1")
 	p.Clean()
 }
 

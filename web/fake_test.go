@@ -134,7 +134,7 @@ func (f *fake) search(w http.ResponseWriter, _ *http.Request) {
 		"explanation": object{
 			"abstains": false, "given": []string{"c1"}, "context": object{"limit": 8192, "budget": 600, "prompt_tokens": 0, "dropped": []object{}},
 			"prompt": []object{{"role": "user", "content": hostile}}, "timings_ms": object{"embed": 4.1},
-			"fingerprint": object{"model": "qwen:1.5b", "adapter": nil, "quantisation": "Q4_K_M", "embedding": "bge", "index_generation": 7, "prompt": "answer-1", "code": "v1"},
+			"fingerprint": object{"model": "qwen:1.5b", "adapter": nil, "quantisation": "Q4_K_M", "embedding": "bge", "index_generation": 7, "prompt": "answer-2", "code": "v1"},
 		},
 	})
 }
