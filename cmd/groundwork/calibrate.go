@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"groundwork/eval"
+	"groundwork/eval/plot"
 	"groundwork/rag"
 )
 
@@ -165,7 +166,7 @@ func fit(all []eval.Scored, f calibrateFlags) (calibration, error) {
 
 func (c *cli) reportCalibration(r calibration, f calibrateFlags) error {
 	if f.html != "" {
-		page := eval.Page{Title: "Calibration of " + f.store, Lines: []string{fmt.Sprintf("%d questions, AUROC %.3f", r.Questions, r.AUROC)}, Plots: []eval.Plot{eval.ROC(r.Curve, r.Points)}}
+		page := plot.Page{Title: "Calibration of " + f.store, Lines: []string{fmt.Sprintf("%d questions, AUROC %.3f", r.Questions, r.AUROC)}, Plots: []plot.Plot{rocPlot(r.Curve, r.Points)}}
 		if err := writePage(f.html, page); err != nil {
 			return err
 		}

@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"groundwork/eval"
+	"groundwork/eval/plot"
 )
 
 func (c *cli) evalAnswersCmd() *cobra.Command {
@@ -38,7 +40,7 @@ func (c *cli) evalAnswersCmd() *cobra.Command {
 			if err != nil || html == "" {
 				return err
 			}
-			return writePage(html, eval.Page{Title: "Answers of run " + run.ID, Lines: []string{title(run)}, Plots: []eval.Plot{eval.Risk(risk), eval.ROC(curve, nil)}})
+			return writePage(html, plot.Page{Title: "Answers of run " + run.ID, Lines: []string{title(run)}, Plots: []plot.Plot{riskPlot(risk), rocPlot(curve, nil)}})
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "also write the curves to this file")
@@ -111,7 +113,30 @@ func (c *cli) printCurve(curve []eval.Point) {
 	}
 }
 
-func writePage(path string, page eval.Page) error {
+// riskPlot draws wrong answers against answered questions.
+func riskPlot(points []eval.RiskPoint) plot.Plot {
+	line := plot.Line{Name: "the strongest evidence first"}
+	for _, r := range points {
+		line.Points = append(line.Points, [2]float64{r.Coverage, r.Risk})
+	}
+	return plot.Draw("Risk and coverage", plot.Shares("questions answered"), plot.Shares("answers not right"), []plot.Line{line})
+}
+
+// rocPlot draws right refusals against false ones; chosen points are marked.
+func rocPlot(curve []eval.Point, chosen map[string]eval.Point) plot.Plot {
+	at := func(p eval.Point) [2]float64 { return [2]float64{p.FalseRefusals, 1 - p.FalseAnswers} }
+	line := plot.Line{Name: "every threshold"}
+	for _, p := range curve {
+		line.Points = append(line.Points, at(p))
+	}
+	lines := []plot.Line{line}
+	for _, name := range slices.Sorted(maps.Keys(chosen)) {
+		lines = append(lines, plot.Line{Name: name, Points: [][2]float64{at(chosen[name])}, Marked: true})
+	}
+	return plot.Draw("Refusals (ROC)", plot.Shares("answerable and refused"), plot.Shares("unanswerable and refused"), lines)
+}
+
+func writePage(path string, page plot.Page) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return err

@@ -161,7 +161,7 @@ func TestEvalAnswersShowsWhatRefusalsCost(t *testing.T) {
 	require.Regexp(t, `100 % +\d`, out, "abstain is off: the whole curve is known")
 	raw, err = os.ReadFile(page)
 	require.NoError(t, err)
-	require.Equal(t, 2, strings.Count(string(raw), "<svg"))
+	require.Equal(t, 2, strings.Count(string(raw), "<figure>"))
 }
 
 func TestCalibrateMovesTheStoresThreshold(t *testing.T) {

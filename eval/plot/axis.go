@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Axis maps values to a plot: FromZero, Powers or Nines.
+// Axis maps values to a plot: FromZero, Shares, Powers or Nines.
 type Axis struct {
 	name  string
 	scale func(float64) float64 // monotone
@@ -37,6 +37,15 @@ func Short(v float64) string {
 }
 
 func linear(v float64) float64 { return v }
+
+// Shares is a linear axis from 0 to 1, told in percent.
+func Shares(name string) Axis {
+	a := Axis{name: name, scale: linear, to: 1}
+	for i := range 5 {
+		a.ticks = append(a.ticks, tick{float64(i) / 4, percent(float64(i) / 4)})
+	}
+	return a
+}
 
 // FromZero is a linear axis from 0 to at least most.
 func FromZero(name string, most float64) Axis {
