@@ -38,8 +38,8 @@ demo: bin/groundwork
 		$(if $(MODEL),--model "$(MODEL)") $(if $(value Q),--question "$$Q") $(if $(EXIT),--exit)
 export Q
 
-# What tests need besides Go: an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, frameworks over them, a tester of the API's description, the models. Each step does nothing when it is done.
-test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/readers $(TOOLS)/clients-frameworks $(TOOLS)/contract-python
+# What tests need besides Go: a reference for retrieval figures, an S3 server, PostgreSQL, the Qdrant engine, a browser, the official clients, frameworks over them, a tester of the API's description, the models. Each step does nothing when it is done.
+test-setup: bin/groundwork $(S3) $(HADOLINT) $(TOOLS)/postgres $(TOOLS)/qdrant-python $(TOOLS)/clients-python $(TOOLS)/clients-node $(TOOLS)/chromium $(TOOLS)/readers $(TOOLS)/clients-frameworks $(TOOLS)/contract-python $(TOOLS)/eval-python
 	./bin/groundwork models pull --runtime bge-small-en-v1.5 qwen2.5-coder-0.5b-instruct
 
 $(TOOLS)/clients-python: internal/app/clienttest/python/requirements.lock
@@ -52,6 +52,13 @@ $(TOOLS)/clients-python $(TOOLS)/clients-frameworks $(TOOLS)/contract-python $(T
 	python3 -m venv $@
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<
 	touch $@
+
+# The reference for retrieval figures has wheels for Linux on x86-64 and for macOS only.
+$(TOOLS)/eval-python: eval/python/requirements.lock
+	rm -rf $@ && mkdir -p $(TOOLS)
+	python3 -m venv $@.new
+	@if $@.new/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --require-hashes -r $<; then mv $@.new $@ && touch $@; \
+	else rm -rf $@.new; echo "ir_measures cannot be installed here; its test will say so and be skipped."; fi
 
 $(TOOLS)/clients-node: internal/app/clienttest/node/package-lock.json
 	cd internal/app/clienttest/node && npm ci --no-audit --no-fund --loglevel=error
