@@ -53,6 +53,9 @@ type Change struct {
 // alarm is the chance, at most, that a run that is no worse gets any figure marked as worse.
 const alarm = 0.05
 
+// enough questions for a bootstrap to say anything: of fewer, all alike by chance, an interval has no width.
+const enough = 10
+
 // Diff compares run b with run a, question by question. Questions of one run alone are left out.
 // A figure is worse when the upper end of its interval is below 0; the intervals are as wide as the number of figures
 // compared asks for (Bonferroni), so that all of them together give a false alarm in 1 of 20 comparisons at most.
@@ -78,7 +81,7 @@ func Diff(a, b []Outcome) []Change {
 	for i := range out {
 		c := &out[i]
 		c.Difference = Paired(values[i][0], values[i][1], level)
-		c.Worse, c.Better = c.Falls(), c.Rises()
+		c.Worse, c.Better = c.Falls() && c.Questions >= enough, c.Rises() && c.Questions >= enough
 		if c.Lower {
 			c.Worse, c.Better = c.Better, c.Worse
 		}

@@ -106,6 +106,18 @@ func TestDiffKnowsWhatIsBetterWhenLess(t *testing.T) {
 	}
 }
 
+func TestDiffOfAHandfulOfQuestionsTellsNothing(t *testing.T) {
+	t.Parallel()
+	a, b := madeRun()[:9], madeRun()[:9]
+	for i := range b {
+		b[i].Hit = false
+	}
+	changes := eval.Diff(a, b)
+	require.False(t, eval.Worse(changes))
+	require.Equal(t, "hit", changes[0].Measure)
+	require.True(t, changes[0].Falls(), "it fell, but by chance perhaps")
+}
+
 func TestDiffTakesQuestionsOfBothRunsOnly(t *testing.T) {
 	t.Parallel()
 	a, b := madeRun(), madeRun()

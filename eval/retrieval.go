@@ -96,8 +96,8 @@ func (r SetReport) BestLeg() string {
 	return slices.MaxFunc([]string{LegBM25, LegDense}, func(a, b string) int { return cmp.Compare(r.Legs[a].NDCG10, r.Legs[b].NDCG10) })
 }
 
-// Lost reports whether hybrid is significantly worse than its best leg.
-func (r SetReport) Lost() bool { return r.Against[r.BestLeg()].Falls() }
+// Lost reports whether hybrid is significantly worse than its best leg; a handful of questions cannot tell.
+func (r SetReport) Lost() bool { return r.Queries >= enough && r.Against[r.BestLeg()].Falls() }
 
 // JoinSets adds the means over the sets.
 func JoinSets(sets []SetReport) RetrievalReport {
