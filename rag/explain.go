@@ -46,7 +46,7 @@ func (p *Pipeline) Explain(ctx context.Context, q Question) (Explanation, error)
 		out.Prompt, out.Given = p.request(q, a.Sources).Messages, a.Sources
 	}
 	watch.lap("select")
-	a = p.finish(a, watch)
+	a = p.finish(a, q.Adapter, watch)
 	out.Context, out.Timings, out.Fingerprint = a.Context, a.Timings, a.Fingerprint
 	return out, nil
 }
