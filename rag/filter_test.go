@@ -122,6 +122,6 @@ func TestFacts(t *testing.T) {
 		d.MediaType = declared
 		require.Equal(t, want, d.Facts()[rag.FactMediaType], declared)
 	}
-	d.Path = "data.bin"
+	d.Path, d.MediaType = "data.bin", ""
 	require.Equal(t, "application/octet-stream", d.Facts()[rag.FactMediaType])
 }

@@ -327,7 +327,7 @@ func (s stream) answer(bad bool) {
 		s.chunk(word, nil, nil)
 	}
 	start, end := span(text, third)
-	s.chunk("", "stop", object{"answer_id": "ans_1", "abstained": false,
+	s.chunk("", "stop", object{"answer_id": "ans_1", "abstained": false, "query": "days of leave",
 		"sources": []object{source(1, quoteDays), source(2, quoteCarry)},
 		"citations": []object{
 			citation(1, text, first+" [1].", quoteDays, "supported"),
