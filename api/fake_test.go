@@ -467,6 +467,13 @@ func (a *asker) Search(_ context.Context, _ rag.Scope, query string, _ int) ([]r
 		{Passage: other, Score: 0.2, TextRank: 9, Dropped: "weak"}}, nil
 }
 
+func (a *asker) Replay(_ context.Context, tenant, id string) (rag.Replayed, error) {
+	if id != "ans_1" || tenant != rag.DefaultTenant {
+		return rag.Replayed{}, rag.Fail(rag.CodeNotFound, "The answer is not kept.")
+	}
+	return rag.Replayed{Then: rag.Answer{ID: id, Text: "28 days"}, Now: rag.Answer{ID: id, Text: "29 days"}, Differences: []rag.Difference{{What: "text", Then: "28 days", Now: "29 days"}}}, nil
+}
+
 func (a *asker) Explain(_ context.Context, q rag.Question) (rag.Explanation, error) {
 	e := rag.Explanation{
 		Evidence: rag.Evidence{Strength: 0.71, Threshold: 0.65, Embedding: "bge"},

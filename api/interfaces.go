@@ -22,6 +22,12 @@ type Asker interface {
 	Explain(ctx context.Context, q rag.Question) (rag.Explanation, error)
 }
 
+// Replayer makes kept answers again.
+type Replayer interface {
+	// Replay gives rag.CodeNotFound for an answer that is not kept.
+	Replay(ctx context.Context, tenant, answerID string) (rag.Replayed, error)
+}
+
 // Models is the chat and embedding model servers, as far as HTTP needs them.
 type Models interface {
 	// Chat and Embedding are the names callers use.

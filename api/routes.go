@@ -34,6 +34,8 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.GET("/models", s.to(verbAsk, s.listModels))
 	v1.GET("/models/*model", s.to(verbAsk, s.getModel))
 
+	v1.POST("/answers/:id/replay", s.to(verbAdmin, s.replayAnswer))
+
 	v1.GET("/comparisons", s.to(verbAdmin, s.listComparisons))
 	v1.GET("/comparisons/:id", s.to(verbAdmin, s.getComparison))
 	v1.GET("/comparisons/:id/html", s.to(verbAdmin, s.getComparisonPage))

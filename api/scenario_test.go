@@ -62,7 +62,7 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 			if method == "DELETE" || method == "POST" && !strings.HasSuffix(path, "search") && !strings.HasSuffix(path, "completions") && !strings.HasSuffix(path, "responses") && !strings.Contains(path, "embeddings") {
 				verb, lacking = "write", keyAsk
 			}
-			if strings.HasPrefix(path, "/v1/comparisons") {
+			if strings.HasPrefix(path, "/v1/comparisons") || strings.HasSuffix(path, "/replay") {
 				verb, lacking = "admin", keyWrite
 			}
 			scenario{name: "other verb", method: method, path: path, key: lacking, status: 403, code: "insufficient_scope", has: []string{"may not " + verb}}.run(t, b)

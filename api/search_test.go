@@ -34,6 +34,21 @@ func TestSearch(t *testing.T) {
 	scenario{name: "broken", method: "POST", path: "/v1/search", key: keyAsk, body: `{"query":"a","store":"handbook"}`, status: 500, code: "internal_error", not: []string{"secret"}}.run(t, b)
 }
 
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, sc := range []scenario{
+		{name: "kept", path: "/v1/answers/ans_1/replay", key: keyAdmin, status: 200, has: []string{
+			`"object":"answer.replay","answer_id":"ans_1","same":false,"then":"28 days","now":"29 days","differences":[{"what":"text","then":"28 days","now":"29 days"}]`,
+		}},
+		{name: "not kept", path: "/v1/answers/ans_2/replay", key: keyAdmin, status: 404, code: "not_found"},
+		{name: "only for admins", path: "/v1/answers/ans_1/replay", key: keyAsk, status: 403, code: "insufficient_scope"},
+	} {
+		sc.method = "POST"
+		sc.run(t, b)
+	}
+}
+
 // Several queries: each passage once, with its best score.
 func TestSearchSeveralQueries(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ import (
 // Deps are what the handlers call. Comparisons, Page, Metrics, Log, Now, NewID and Observe may be nil.
 type Deps struct {
 	Asker       Asker
+	Replayer    Replayer
 	Models      Models
 	Uploader    Uploader
 	Documents   Documents

@@ -178,6 +178,8 @@ type Answer struct {
 	Abstain          string        `koanf:"abstain"`
 	Temperature      float64       `koanf:"temperature"`
 	Unsupported      string        `koanf:"unsupported"`
+	Keep             int           `koanf:"keep"`
+	KeepFor          time.Duration `koanf:"keep_for"`
 	LinkHosts        []string      `koanf:"link_hosts"`
 }
 
@@ -314,6 +316,8 @@ func (c Config) validate() error {
 		{c.Answer.Temperature >= 0 && c.Answer.Temperature <= 2, "answer.temperature must be 0 to 2"},
 		{oneOf(c.Answer.Abstain, "off", "balanced", "strict"), "answer.abstain must be off, balanced or strict"},
 		{oneOf(c.Answer.Unsupported, "flag", "drop"), "answer.unsupported must be flag or drop"},
+		{c.Answer.Keep >= 0 && c.Answer.Keep <= 1_000_000, "answer.keep must be from 0 to 1000000"},
+		{c.Answer.KeepFor > 0, "answer.keep_for must be more than 0"},
 		{oneOf(c.Log.Level, "debug", "info", "warn", "error"), "log.level must be debug, info, warn or error"},
 		{oneOf(c.Log.Format, "text", "json"), "log.format must be text or json"},
 		{c.Telemetry.SampleRatio >= 0 && c.Telemetry.SampleRatio <= 1, "telemetry.sample_ratio must be 0 to 1"},

@@ -100,6 +100,8 @@ type Answer struct {
 	Citations   []Citation
 	Unsupported [][2]int // sentences of Text no passage supports: start, end in code points
 
+	Sent *Sent `json:"-"` // to the model; nil when none was asked
+
 	DroppedSentences int // sentences that no passage supports and that were left out of Text
 	Context          ContextUse
 	Timings          []Timing

@@ -80,6 +80,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 	}
 	watch.lap("select")
 	request := p.request(q, a.Sources)
+	a.Sent = &Sent{request.Messages, request.Sampling, request.Adapter}
 	watch.lap("prompt")
 	if err := p.generate(ctx, request, &a, watch, emit); err != nil {
 		return a, err

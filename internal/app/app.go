@@ -308,8 +308,12 @@ func (a *App) buildAPI() error {
 		},
 		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Adapter: a.models.chat.AdapterTag, Code: a.opts.Version},
 	}
+	asker, err := a.keeping(a.observed(pipeline))
+	if err != nil {
+		return err
+	}
 	a.api = api.New(api.Deps{
-		Asker: a.observed(pipeline), Models: a.observedModels(llm.NewCurrentModels(a.models.chat, a.models.embed)),
+		Asker: asker, Replayer: replayer{pipeline, a.library, a.cfg.Answer.KeepFor}, Models: a.observedModels(llm.NewCurrentModels(a.models.chat, a.models.embed)),
 		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library,
 		Comparisons: comparisons{reports.In(filepath.Join(a.cfg.Server.DataDir, "comparisons"))},
 		Keys:        localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,

@@ -195,6 +195,7 @@ type completion struct {
 		} `json:"prompt_tokens_details"`
 	}
 	Groundwork struct {
+		AnswerID    string `json:"answer_id"`
 		Abstained   bool
 		Fingerprint map[string]any
 		Sources     []struct {

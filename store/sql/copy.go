@@ -21,7 +21,7 @@ type table struct {
 }
 
 // tables in an order in which what is referred to comes first. The queue's
-// jobs, the batches and the ledger are not copied: they are made anew.
+// jobs, the batches and the ledger are not copied: they are made anew. Nor are kept answers.
 var tables = []table{
 	{"stores", 1, "id, tenant, name, metadata, created_at", 500},
 	{"files", 1, "id, tenant, filename, purpose, sha256, bytes, media_type, owned, last_version, created_at", 500},

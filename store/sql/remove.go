@@ -119,6 +119,12 @@ func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, blobs, r
 	if err := tx.exec(ctx, rows.text, rows.args...); err != nil {
 		return err
 	}
+	for _, t := range r.Targets { // answers that were made from it hold its text
+		err := tx.exec(ctx, "DELETE FROM kept_answers WHERE id IN (SELECT answer_id FROM kept_answer_documents WHERE store_id = ? AND document_id = ?)", t.StoreID, t.DocumentID)
+		if err != nil {
+			return err
+		}
+	}
 	more, err := collect(ctx, tx, scanString, files.text, files.args...)
 	if err != nil {
 		return err
