@@ -2,6 +2,7 @@ package parse_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"groundwork/ingest/parse"
@@ -56,7 +57,7 @@ func FuzzEML(f *testing.F) {
 
 func FuzzMSG(f *testing.F) {
 	for i := range parsetest.PerClass {
-		if file := parsetest.Hostile("lies", i, "/x"); len(file.Data) < 1<<14 {
+		if file := parsetest.Hostile("lies", i, "/x"); len(file.Data) < 1<<14 && strings.HasSuffix(file.Name, ".msg") {
 			f.Add(file.Data)
 		}
 	}

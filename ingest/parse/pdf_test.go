@@ -1,6 +1,9 @@
 package parse_test
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,4 +27,28 @@ BT /F1 12 Tf 1 0 0 1 72 900 Tm (above the page) Tj 1 0 0 1 -500 300 Tm (left of 
 	for _, s := range []string{"white", "tiny", "above", "left"} {
 		require.NotContains(t, text.Body, s)
 	}
+}
+
+// Columns are read one after the other, and what stands on one line of a table stays together.
+func TestColumnsAndRowsOfAPDFKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	notRaced(t)
+	root := data(t, "formats")
+	read := func(name string) string {
+		raw, err := os.ReadFile(filepath.Join(root, "pdf", name))
+		require.NoError(t, err)
+		text, err := shared.Parse(t.Context(), name, "", file(t, raw))
+		require.NoError(t, err)
+		return text.Body
+	}
+	columns := read("multicolumn.pdf")
+	last := -1
+	for _, s := range []string{"Lorem ipsum dolor sit amet, consectetuer adipiscing elit. Ut purus", "Nam dui ligula", "Nulla malesuada porttitor", "Quisque ullamcorper",
+		"Fusce mauris", "Sed commodo posuere", "Pellentesque habitant morbi tristique senectus et\\nnetus et malesuada fames ac turpis egestas. Donec", "Morbi luctus", "Suspendisse vitae elit"} {
+		at := strings.Index(columns, strings.ReplaceAll(s, "\\n", "\n"))
+		require.Greater(t, at, last, s)
+		last = at
+	}
+	require.Contains(t, columns, "\nFinland 5.5 338,424 Helsinki Finnish, Swedish\n")
+	require.Contains(t, read("SPARSE-2024-INV-1234_borderless_table.pdf"), "\nSKU-6678 Software $200.00 $42,000.00 2024-10-25 High Value\n")
 }
