@@ -165,7 +165,7 @@ faults:
 fuzz:
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/...); do \
 		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
-			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) $$pkg; done; done
+			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 20x $$pkg; done; done
 
 clean:
 	rm -rf bin .tools .groundwork

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"compress/zlib"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,14 +30,22 @@ func zipped(t testing.TB, parts map[string]string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	for name, content := range parts {
-		w, err := z.Create(name)
+	for _, name := range slices.Sorted(maps.Keys(parts)) { // the same file each time
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method(parts[name])})
 		require.NoError(t, err)
-		_, err = w.Write([]byte(content))
+		_, err = w.Write([]byte(parts[name]))
 		require.NoError(t, err)
 	}
 	require.NoError(t, z.Close())
 	return b.Bytes()
+}
+
+// method packs what is worth it.
+func method(content string) uint16 {
+	if len(content) < 1<<16 {
+		return zip.Store
+	}
+	return zip.Deflate
 }
 
 // pdf makes a PDF of its objects, numbered from 1, with a right cross-reference table.

@@ -6,7 +6,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,7 +52,7 @@ func readXLSX(data []byte, l Limits) (Text, error) {
 func (a *archive) workbook() ([]byte, error) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	for name := range a.files {
+	for _, name := range slices.Sorted(maps.Keys(a.files)) {
 		if !needed.MatchString(name) {
 			continue
 		}
