@@ -16,7 +16,7 @@ import (
 var reportHTML string
 
 var page = template.Must(plot.Into(template.New("report").Funcs(template.FuncMap{
-	"percent": percent, "told": func(v interface{ told() string }) string { return v.told() }, "seconds": seconds, "money": money, "count": count,
+	"percent": percent, "latency": latency, "told": func(v interface{ told() string }) string { return v.told() }, "seconds": seconds, "money": money, "count": count,
 	"join": strings.Join, "json": compact, "class": class, "load": percent,
 })).Parse(reportHTML))
 

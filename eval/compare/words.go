@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"groundwork/eval"
 )
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
@@ -42,6 +44,14 @@ func seconds(ms float64) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f s", ms/1000)
+}
+
+// latency are the three percentiles, in seconds.
+func latency(l eval.Latency) string {
+	if l == (eval.Latency{}) {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f / %.1f / %.1f s", l.P50/1000, l.P95/1000, l.P99/1000)
 }
 
 // money is a sum with as many digits as it needs.
