@@ -178,7 +178,7 @@ func TestCompareFourCells(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), "Documents with hidden instructions")
 	require.Equal(t, string(kept), string(page))
-	resp, err := http.Get(s.url + "/v1/comparisons/" + r.Comparison.ID + "/html") //nolint:noctx // as a browser does
+	resp, err := http.Get(s.url + "/v1/comparisons/" + r.Comparison.ID + "/html")
 	require.NoError(t, err)
 	served, err := io.ReadAll(resp.Body)
 	require.NoError(t, errors.Join(err, resp.Body.Close()))
