@@ -20,7 +20,7 @@ func CheckForward(f Fields, l Limits) *Invalid {
 	rules := forwarded(l)
 	for name, r := range map[string]rule{
 		"messages": array, "max_completion_tokens": integer(1, int64(l.MaxTokens)), "logprobs": boolean, "top_logprobs": integer(0, 20),
-		"response_format": object, "tools": array, "tool_choice": ignored, "modalities": exactly(`["text"]`),
+		"response_format": object, "tools": functions, "tool_choice": toolChoice, "modalities": exactly(`["text"]`),
 	} {
 		rules[name] = r
 	}
@@ -32,6 +32,33 @@ func CheckForward(f Fields, l Limits) *Invalid {
 		return invalid("messages", "messages must be an array with at least one message object. Add the user's message.")
 	}
 	return nil
+}
+
+// functions are the tools that a model server knows; llama.cpp's takes anything else for its own failure.
+func functions(raw json.RawMessage) string {
+	var tools []struct {
+		Type     string `json:"type"`
+		Function *struct {
+			Name string `json:"name"`
+		} `json:"function"`
+	}
+	err := json.Unmarshal(raw, &tools)
+	for _, t := range tools {
+		if err != nil || t.Type != "function" || t.Function == nil || t.Function.Name == "" {
+			return `must be an array of functions such as {"type": "function", "function": {"name": "…"}}`
+		}
+	}
+	if err != nil {
+		return "must be an array"
+	}
+	return ""
+}
+
+func toolChoice(raw json.RawMessage) string {
+	if exactly(`"none"`, `"auto"`, `"required"`)(raw) == "" || functions(json.RawMessage("["+string(raw)+"]")) == "" {
+		return ""
+	}
+	return `must be none, auto, required, or a function such as {"type": "function", "function": {"name": "…"}}`
 }
 
 // CheckCompletion checks a request of POST /v1/completions.

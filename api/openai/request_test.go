@@ -130,15 +130,20 @@ func TestQuestionTooLong(t *testing.T) {
 func TestCheckForward(t *testing.T) {
 	t.Parallel()
 	require.Nil(t, openai.CheckForward(fields(t, `{`+hi+`,"model":"m","top_k":40,"min_p":0.1,"repeat_penalty":1.1,"presence_penalty":-2,
-		"response_format":{"type":"json_object"},"tools":[{}],"tool_choice":"auto","logit_bias":{"5":1},"cache_prompt":false,"user":"u"}`), limits))
+		"response_format":{"type":"json_object"},"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":{"type":"function","function":{"name":"f"}},"logit_bias":{"5":1},"cache_prompt":false,"user":"u"}`), limits))
 	for body, param := range map[string]string{
-		`{"model":"m"}`:                       "messages",
-		`{` + hi + `,"max_tokens":5000}`:      "max_tokens",
-		`{` + hi + `,"top_k":-1}`:             "top_k",
-		`{` + hi + `,"n":3}`:                  "n",
-		`{` + hi + `,"id_slot":1}`:            "id_slot",
-		`{` + hi + `,"lora":[]}`:              "lora",
-		`{` + hi + `,"grammar":"root ::= x"}`: "grammar",
+		`{"model":"m"}`:                              "messages",
+		`{` + hi + `,"max_tokens":5000}`:             "max_tokens",
+		`{` + hi + `,"top_k":-1}`:                    "top_k",
+		`{` + hi + `,"n":3}`:                         "n",
+		`{` + hi + `,"id_slot":1}`:                   "id_slot",
+		`{` + hi + `,"tools":[1]}`:                   "tools",
+		`{` + hi + `,"tools":{}}`:                    "tools",
+		`{` + hi + `,"tools":[{"type":"function"}]}`: "tools",
+		`{` + hi + `,"tool_choice":{"type":"x"}}`:    "tool_choice",
+		`{` + hi + `,"tool_choice":"any"}`:           "tool_choice",
+		`{` + hi + `,"lora":[]}`:                     "lora",
+		`{` + hi + `,"grammar":"root ::= x"}`:        "grammar",
 	} {
 		bad := openai.CheckForward(fields(t, body), limits)
 		require.NotNil(t, bad, body)
