@@ -156,6 +156,11 @@ func (c speaker) statusError(resp *http.Response) error {
 		return e
 	case c.kind == kindEmbed && (code == http.StatusBadRequest || code == http.StatusUnprocessableEntity): // its text may quote a document
 		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request; look into its log.", c.kind)
+	case code == http.StatusInternalServerError && strings.Contains(body.text(), "input is not supported"): // llama.cpp's word for pictures and sound
+		cause.Status = http.StatusBadRequest // it is the request that is wrong, not the server
+		e := c.fail(rag.CodeInvalid, cause, "The %s model takes text only; leave pictures and sound out.", c.kind)
+		e.Param = "messages"
+		return e
 	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity:
 		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request (%s); change the request.", c.kind, body.text())
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:

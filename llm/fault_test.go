@@ -323,3 +323,18 @@ func TestDimensionsThatTheModelCannotHave(t *testing.T) {
 	require.ErrorAs(t, err, &known)
 	require.Equal(t, []any{rag.CodeInvalid, "dimensions"}, []any{known.Code, known.Param})
 }
+
+// Pictures are the caller's mistake and do not count against the server.
+func TestPicturesThatTheModelCannotSee(t *testing.T) {
+	t.Parallel()
+	_, chat, embed := setup(t, llmtest.Options{}, nil)
+	models := llm.NewModels(chat, embed)
+	for range 3 {
+		_, err := models.Forward(t.Context(), "", "chat", "/v1/chat/completions",
+			[]byte(`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`))
+		var known *rag.Error
+		require.ErrorAs(t, err, &known)
+		require.Equal(t, []any{rag.CodeInvalid, "messages"}, []any{known.Code, known.Param})
+	}
+	require.Zero(t, chat.Stats().Servers[0].Failures)
+}

@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -35,6 +36,10 @@ type generation struct {
 func (s *Server) generate(w http.ResponseWriter, r *http.Request, req Request) {
 	if req.malformed || (len(req.Messages) == 0 && req.Prompt == "") {
 		fail(w, http.StatusBadRequest, "invalid_request_error", "messages or prompt is missing")
+		return
+	}
+	if bytes.Contains(req.Body, []byte(`"image_url"`)) { // as llama.cpp's server answers when its model takes no pictures
+		fail(w, http.StatusInternalServerError, "server_error", "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj")
 		return
 	}
 	tokens := Tokens(render(req))
