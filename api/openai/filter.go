@@ -19,6 +19,7 @@ const (
 	maxFilterDepth = 8   // levels, the comparison counted
 	maxComparisons = 64  // in all
 	maxListed      = 256 // values of one in or nin
+	maxValues      = 512 // in all: an index compares each document with them
 )
 
 // ToFilter reads a filter that was given as the member param; nil when none was.
@@ -26,15 +27,17 @@ func ToFilter(raw json.RawMessage, param string) (*Filter, *Invalid) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
 	}
-	left := maxComparisons
-	f, bad := toFilter(raw, param, maxFilterDepth, &left)
+	f, bad := toFilter(raw, param, maxFilterDepth, &budget{maxComparisons, maxValues})
 	if bad != nil {
 		return nil, bad
 	}
 	return &f, nil
 }
 
-func toFilter(raw json.RawMessage, param string, depth int, left *int) (Filter, *Invalid) {
+// budget is what a filter may still hold.
+type budget struct{ comparisons, values int }
+
+func toFilter(raw json.RawMessage, param string, depth int, left *budget) (Filter, *Invalid) {
 	var f Fields
 	if json.Unmarshal(raw, &f) != nil || f == nil {
 		return Filter{}, invalid(param, "%s must be a filter object, as in {\"type\": \"eq\", \"key\": \"team\", \"value\": \"hr\"}.", param)
@@ -45,15 +48,17 @@ func toFilter(raw json.RawMessage, param string, depth int, left *int) (Filter, 
 	case "and", "or":
 		return toJoined(f, kind, param, depth, left)
 	case "eq", "ne", "gt", "gte", "lt", "lte", "in", "nin":
-		if *left--; *left < 0 {
-			return Filter{}, invalid(param, "%s holds more than %d comparisons. Send fewer; in compares with many values at once.", top(param), maxComparisons)
+		out, bad := toComparison(f, kind, param)
+		left.comparisons--
+		if left.values -= len(out.Values); left.comparisons < 0 || left.values < 0 {
+			return Filter{}, invalid(param, "%s holds more than %d comparisons or %d values. Send fewer.", top(param), maxComparisons, maxValues)
 		}
-		return toComparison(f, kind, param)
+		return out, bad
 	}
 	return Filter{}, invalid(param+".type", "%s.type must be eq, ne, gt, gte, lt, lte, in, nin, and or or.", param)
 }
 
-func toJoined(f Fields, kind, param string, depth int, left *int) (Filter, *Invalid) {
+func toJoined(f Fields, kind, param string, depth int, left *budget) (Filter, *Invalid) {
 	if depth <= 1 {
 		return Filter{}, invalid(param, "%s nests deeper than %d levels. Flatten it.", top(param), maxFilterDepth)
 	}

@@ -57,7 +57,14 @@ func TestToFilter(t *testing.T) {
 	_, bad = openai.ToFilter(json.RawMessage(nested(9)), "filters")
 	require.Contains(t, bad.Message, "filters nests deeper than 8 levels")
 	_, bad = openai.ToFilter(json.RawMessage(many(65)), "filters")
-	require.Contains(t, bad.Message, "filters holds more than 64 comparisons")
+	require.Contains(t, bad.Message, "filters holds more than 64 comparisons or 512 values")
+	lists := func(n int) string {
+		return `{"type":"or","filters":[` + strings.TrimSuffix(strings.Repeat(listed(256)+",", n), ",") + `]}`
+	}
+	_, bad = openai.ToFilter(json.RawMessage(lists(2)), "filters")
+	require.Nil(t, bad)
+	_, bad = openai.ToFilter(json.RawMessage(lists(3)), "filters")
+	require.Contains(t, bad.Message, "or 512 values")
 }
 
 func TestToQuestionReadsTheExtension(t *testing.T) {
