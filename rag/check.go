@@ -154,7 +154,7 @@ func (m *matcher) denied(c claim, sum profile, windows []window) bool {
 	if c.negative && !sum.negative && !m.restricts(windows) {
 		return true
 	}
-	if m.openingDenied(c, sum, windows) {
+	if m.openingDenied(c, windows) {
 		return true
 	}
 	for _, cl := range c.clauses {
@@ -189,7 +189,7 @@ func (m *matcher) nearest(terms []string, windows []window) (found []clause, tex
 	for s, units := range m.units {
 		for at := range units {
 			r := m.reading(s, at)
-			if strings.HasPrefix(r.text, "#") || windows != nil && !slices.ContainsFunc(windows, func(w window) bool { return w.source == s && w.from <= at && at < w.to }) {
+			if strings.HasPrefix(r.text, "#") || strings.HasSuffix(r.text, "?") || windows != nil && !slices.ContainsFunc(windows, func(w window) bool { return w.source == s && w.from <= at && at < w.to }) {
 				continue
 			}
 			for _, e := range r.clauses {
@@ -264,7 +264,7 @@ func (m *matcher) wordDenied(cl clause, windows []window) bool {
 }
 
 // openingDenied: the answer opens with a yes or no that does not go with what follows, or with the windows.
-func (m *matcher) openingDenied(c claim, sum profile, windows []window) bool {
+func (m *matcher) openingDenied(c claim, windows []window) bool {
 	if c.opening == "" || len(m.question.clauses) == 0 {
 		return false
 	}
@@ -281,16 +281,13 @@ func (m *matcher) openingDenied(c claim, sum profile, windows []window) bool {
 		if yes && first.negative {
 			return true
 		}
-		if !yes && !c.negative && !sum.negative && asked.may && !m.restricts(windows) {
-			return true
-		}
-		if !yes && !c.negative && (first.may && asked.may || first.must && asked.must || len(first.figures) > 0 && first.start == 0) && !m.restricts(windows) {
+		if !yes && !c.negative && (first.may && asked.may || first.must && asked.must || len(first.figures) > 0 && !first.verb) && !m.restricts(windows) {
 			return true
 		}
 	}
 	near, texts, shared := m.nearest(asked.terms, windows)
-	if shared < 2 || 2*shared < len(asked.terms) {
-		return false
+	if shared < 2 || 2*shared < len(asked.terms) || !yes && (shared < 3 || 5*shared < 4*len(asked.terms)) {
+		return false // a "no" may be followed by what is so instead, which shares much with the question
 	}
 	for i, e := range near {
 		if (e.negative == asked.negative) == yes || !yes && (restricted(texts[i]) || negated(texts[i])) {

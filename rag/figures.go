@@ -12,6 +12,7 @@ import (
 type figure struct {
 	value float64
 	text  string // of the value, in one form
+	plain string // the same without "million"
 	kind  string // dimension such as time, length or money; empty when no unit is known
 	unit  string // as it was written, in one form
 	noun  string // what is counted, when it follows and is no unit: 120 payments
@@ -83,7 +84,7 @@ func (f figure) wanted() (key, bare string) {
 	if f.kind == "" {
 		return f.text + "*", f.text + "/"
 	}
-	return f.key(), f.text + "/"
+	return f.key(), f.plain + "/"
 }
 
 type figureReader struct {
@@ -257,6 +258,7 @@ func (r *figureReader) counts(i int) bool {
 
 // valued gives f its multiplier and unit; r.at stands behind the number.
 func (r *figureReader) valued(f figure) {
+	f.plain = strconv.FormatFloat(f.value, 'f', -1, 64)
 	if m := multipliers[r.low(r.at)]; m > 0 {
 		f.value *= m
 		r.at++
@@ -311,7 +313,7 @@ func (f figure) same(have figure, elsewhere func(kind string) bool) bool {
 		a, b := f.base(), have.base()
 		return math.Abs(a-b) <= 1e-9*max(math.Abs(a), math.Abs(b))
 	default:
-		return elsewhere != nil && have.kind == "" && have.noun == "" && f.text == have.text && elsewhere(f.kind)
+		return elsewhere != nil && have.kind == "" && have.noun == "" && f.plain == have.text && elsewhere(f.kind)
 	}
 }
 
