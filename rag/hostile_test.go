@@ -42,18 +42,16 @@ func TestNoHostileAnswerComesAlive(t *testing.T) {
 			n++
 			text := "Annual leave is 30 days. " + fmt.Sprintf(frame, target)
 			for _, hosts := range [][]string{nil, {"docs.example", "*.docs.example"}} {
-				for _, unsupported := range []rag.Unsupporteds{rag.FlagUnsupported, rag.DropUnsupported} {
-					b := setup(t)
-					b.Options.LinkHosts, b.Options.Unsupported = hosts, unsupported
-					for rest := text; rest != ""; {
-						size := 1 + random.IntN(min(len(rest), 7))
-						b.model.pieces, rest = append(b.model.pieces, rest[:size]), rest[size:]
-					}
-					var out stream
-					_, err := b.Ask(t.Context(), ask("How much annual leave is there?"), out.emit)
-					require.NoError(t, err)
-					requireDead(t, out.text(), len(hosts) > 0)
+				b := setup(t)
+				b.Options.LinkHosts, b.Options.Unsupported = hosts, []rag.Unsupporteds{rag.FlagUnsupported, rag.DropUnsupported}[random.IntN(2)]
+				for rest := text; rest != ""; {
+					size := 1 + random.IntN(min(len(rest), 7))
+					b.model.pieces, rest = append(b.model.pieces, rest[:size]), rest[size:]
 				}
+				var out stream
+				_, err := b.Ask(t.Context(), ask("How much annual leave is there?"), out.emit)
+				require.NoError(t, err)
+				requireDead(t, out.text(), len(hosts) > 0)
 			}
 		}
 	}
