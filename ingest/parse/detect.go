@@ -30,7 +30,7 @@ const (
 	ODF      Format = "odf" // text, spreadsheet, presentation
 	EPUB     Format = "epub"
 	JSON     Format = "json"
-	AsciiDoc Format = "asciidoc"
+	Adoc     Format = "asciidoc"
 	RST      Format = "rst"
 )
 
@@ -44,13 +44,13 @@ var byExtension = map[string]Format{
 	".md": Markdown, ".markdown": Markdown, ".mdown": Markdown, ".mkd": Markdown, ".mdx": Markdown, ".qmd": Markdown, ".rmd": Markdown,
 	".txt": Plain, ".text": Plain, ".log": Plain,
 	".html": HTML, ".htm": HTML, ".xhtml": HTML,
-	".adoc": AsciiDoc, ".asciidoc": AsciiDoc, ".asc": AsciiDoc, ".rst": RST, ".rest": RST,
+	".adoc": Adoc, ".asciidoc": Adoc, ".asc": Adoc, ".rst": RST, ".rest": RST,
 	".csv": CSV, ".tsv": CSV, ".tab": CSV,
 }
 
 var byMediaType = map[string]Format{
 	"text/markdown": Markdown, "text/x-markdown": Markdown, "text/html": HTML, "application/xhtml+xml": HTML,
-	"text/asciidoc": AsciiDoc, "text/x-rst": RST, "text/prs.fallenstein.rst": RST,
+	"text/asciidoc": Adoc, "text/x-rst": RST, "text/prs.fallenstein.rst": RST,
 	"text/csv": CSV, "application/csv": CSV, "text/tab-separated-values": CSV,
 }
 

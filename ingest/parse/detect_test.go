@@ -52,7 +52,7 @@ func TestDetect(t *testing.T) {
 		"JSON by content":                   {`[{"a": 1}]`, "a.txt", "", parse.JSON},
 		"JSON Lines by content":             {"{\"a\": 1}\n{\"a\": 2}\n", "", "", parse.JSON},
 		"text that begins with a bracket":   {"[1] a note\n", "a.txt", "", parse.Plain},
-		"AsciiDoc":                          {"= T\n", "a.adoc", "", parse.AsciiDoc},
+		"AsciiDoc":                          {"= T\n", "a.adoc", "", parse.Adoc},
 		"reStructuredText":                  {"T\n=\n", "a.rst", "", parse.RST},
 		"DOCX without a name":               {string(word), "", "", parse.DOCX},
 		"source code with a comment on top": {"# shebang or so\nimport os\n", "a.py", "", parse.Plain},

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// readAsciiDoc keeps the source and marks headings, listings and tables.
-func readAsciiDoc(data []byte, mediaType string, l Limits) (Text, error) {
+// readAdoc keeps the source and marks headings, listings and tables.
+func readAdoc(data []byte, mediaType string, l Limits) (Text, error) {
 	text, err := source(data, mediaType, l)
 	if err != nil {
 		return Text{}, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -58,7 +59,7 @@ func openMSG(data []byte, l Limits) (*msg, error) {
 	root, left := newMSG(), int64(len(data))
 	for n := 0; ; n++ {
 		entry, err := doc.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return root, nil
 		}
 		if err != nil {

@@ -128,8 +128,8 @@ func Document(ctx context.Context, data []byte, name, mediaType string, opt Opti
 		text, err = readEPUB(data, opt.Limits)
 	case JSON:
 		text, err = readJSON(data, mediaType, opt.Limits)
-	case AsciiDoc:
-		text, err = readAsciiDoc(data, mediaType, opt.Limits)
+	case Adoc:
+		text, err = readAdoc(data, mediaType, opt.Limits)
 	case RST:
 		text, err = readRST(data, mediaType, opt.Limits)
 	case RTF:
