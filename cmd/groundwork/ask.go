@@ -44,7 +44,7 @@ func (c *cli) ask(ctx context.Context, api *client, store, question string) erro
 	if c.json {
 		emit = func(string) {}
 	}
-	a, err := api.ask(ctx, model, question, emit)
+	a, err := api.stream(ctx, userAsks(model, question), emit)
 	if err != nil {
 		if !c.json && a.Text != "" {
 			c.printf("\n")

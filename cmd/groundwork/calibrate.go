@@ -78,7 +78,7 @@ func (c *cli) calibrate(ctx context.Context, f calibrateFlags) error {
 	if f.reset {
 		return api.setCalibration(ctx, f.store, "")
 	}
-	all, embedding, err := c.weigh(ctx, &evaluator{api: api, store: f.store, k: 1}, set)
+	all, embedding, err := c.weigh(ctx, &evaluator{texts: &texts{api: api}, store: f.store, k: 1}, set)
 	if err != nil {
 		return err
 	}

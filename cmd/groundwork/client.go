@@ -252,9 +252,14 @@ type details struct {
 	Fingerprint eval.Fingerprint   `json:"fingerprint"`
 }
 
-// ask streams an answer; emit gets each piece of text.
-func (c *client) ask(ctx context.Context, model, question string, emit func(string)) (answer, error) {
-	resp, err := c.openStream(ctx, model, question)
+// userAsks is the body of a chat request with one question.
+func userAsks(model, question string) map[string]any {
+	return map[string]any{"model": model, "messages": []map[string]string{{"role": "user", "content": question}}}
+}
+
+// stream sends a chat request and reads its answer; emit gets each piece of text.
+func (c *client) stream(ctx context.Context, body map[string]any, emit func(string)) (answer, error) {
+	resp, err := c.openStream(ctx, body)
 	if err != nil {
 		return answer{}, err
 	}
@@ -301,11 +306,9 @@ func (c *client) ask(ctx context.Context, model, question string, emit func(stri
 	return a, errors.New("the answer broke off: the server closed the stream before its end")
 }
 
-func (c *client) openStream(ctx context.Context, model, question string) (*http.Response, error) {
-	raw, err := json.Marshal(map[string]any{
-		"model": model, "stream": true, "stream_options": map[string]bool{"include_usage": true},
-		"messages": []map[string]string{{"role": "user", "content": question}},
-	})
+func (c *client) openStream(ctx context.Context, body map[string]any) (*http.Response, error) {
+	body["stream"], body["stream_options"] = true, map[string]bool{"include_usage": true}
+	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ type comparing struct {
 }
 
 func (k *comparing) run(ctx context.Context) error {
-	asker := &cellAsker{api: k.api, is: k.is}
+	asker := &cellAsker{texts: &texts{api: k.api}, is: k.is}
 	if err := k.askAll(ctx, "", k.cells, k.set, asker.ask); err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (c *cli) evalRun(ctx context.Context, f evalFlags) (runs.Run, []eval.Outcom
 	if f.parallel == 0 {
 		f.parallel = api.parallel(ctx)
 	}
-	return c.askAll(ctx, runStore(cfg), made, set, f, &evaluator{api: api, store: f.store, k: f.k, model: made.Model})
+	return c.askAll(ctx, runStore(cfg), made, set, f, &evaluator{texts: &texts{api: api}, store: f.store, k: f.k, model: made.Model})
 }
 
 func (c *cli) askAll(ctx context.Context, store runs.Store, made runs.Made, set []eval.Question, f evalFlags, e *evaluator) (run runs.Run, outcomes []eval.Outcome, err error) {
