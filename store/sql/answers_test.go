@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/ingest"
+	"groundwork/internal/pgtest"
 	"groundwork/rag"
 	"groundwork/store/sql"
 )
@@ -16,7 +17,16 @@ import (
 func TestKeptAnswersHaveABoundAnAgeAndNoTraceAfterwards(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "library.db")
-	store := open(t, sql.Options{Path: path})
+	keepAndForget(t, open(t, sql.Options{Path: path}), func() string { return bytesOnDisk(t, path) })
+}
+
+func TestKeptAnswersOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	keepAndForget(t, open(t, sql.Options{URL: pgtest.URL(t)}), nil)
+}
+
+func keepAndForget(t *testing.T, store *sql.Store, disk func() string) {
+	t.Helper()
 	st, err := store.CreateStore(t.Context(), rag.DefaultTenant, "handbook", nil)
 	require.NoError(t, err)
 	scope := rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}
@@ -39,12 +49,16 @@ func TestKeptAnswersHaveABoundAnAgeAndNoTraceAfterwards(t *testing.T) {
 	require.Equal(t, rag.CodeNotFound, kept("other", "ans_2", time.Hour))
 	require.Equal(t, rag.CodeNotFound, kept(scope.Tenant, "ans_2", -time.Hour), "too old")
 
-	require.Contains(t, bytesOnDisk(t, path), "quetzalcoatl")
+	if disk != nil {
+		require.Contains(t, disk(), "quetzalcoatl")
+	}
 	removal, err := store.Remove(t.Context(), scope, doc.ID)
 	require.NoError(t, err)
 	require.NoError(t, store.Removed(t.Context(), removal))
 	require.Equal(t, rag.CodeNotFound, kept(scope.Tenant, "ans_2", time.Hour), "it goes with its document")
-	require.NotContains(t, bytesOnDisk(t, path), "quetzalcoatl")
+	if disk != nil {
+		require.NotContains(t, disk(), "quetzalcoatl")
+	}
 
 	require.NoError(t, keep("ans_4", "an abstention"))
 	require.NoError(t, store.ForgetAnswers(t.Context(), -time.Hour))
