@@ -26,9 +26,9 @@ func (a Adapter) Tag() string { return a.Name + "-v" + strconv.Itoa(a.Version) }
 var ErrContaminated = errors.New("the model server used the cache of one adapter for another")
 
 // contaminated is the error for a server that cached tokens tells on.
-func (s speaker) contaminated(tokens int, before, now string) error {
-	e := s.fail(rag.CodeUnavailable, fmt.Errorf("%w: %d tokens of %s for %s", ErrContaminated, tokens, before, now),
-		"The %s model server mixes adapters up: it answered from another adapter's cache. Start it without a prompt cache that outlives a change of adapter (llama.cpp: --cache-ram 0).", s.kind)
+func (c speaker) contaminated(tokens int, before, now string) error {
+	e := c.fail(rag.CodeUnavailable, fmt.Errorf("%w: %d tokens of %s for %s", ErrContaminated, tokens, before, now),
+		"The %s model server mixes adapters up: it answered from another adapter's cache. Start it without a prompt cache that outlives a change of adapter (llama.cpp: --cache-ram 0).", c.kind)
 	e.RetryAfter = 0
 	return e
 }

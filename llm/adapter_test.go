@@ -134,7 +134,7 @@ func TestServersAreReplacedWithoutLosingARequest(t *testing.T) {
 
 	replaced := make(chan *llm.Chat, 1)
 	go func() { replaced <- current.Replace(context.WithoutCancel(t.Context()), open(second)) }()
-	for current.Chat() == old { //nolint:revive // Replace switches at once, in its own goroutine
+	for current.Chat() == old { // Replace switches at once, in its own goroutine
 	}
 	text, err := say(t, current, "")
 	require.NoError(t, err)

@@ -193,7 +193,7 @@ func (r *Run) train(ctx context.Context, t Trainer, heard func(Progress)) error 
 	if err != nil {
 		return fmt.Errorf("keep the progress: %w", err)
 	}
-	defer log.Close() //nolint:errcheck // each line was written when it came
+	defer log.Close() // each line was written when it came
 	settings := map[string]any{
 		"gguf": r.Base.File, "base": filepath.Join(t.Bases, r.Base.Model+"-"+r.Base.SHA256[:12]), "out": r.dir,
 		"train": filepath.Join(r.Dataset, "trl", trainFile), "follow_parent": true, "threads": t.Threads,

@@ -51,7 +51,7 @@ func (t Trainer) run(ctx context.Context, script string, settings map[string]any
 	if err != nil {
 		return last, fmt.Errorf("keep the trainer's log: %w", err)
 	}
-	defer complaints.Close() //nolint:errcheck // nothing was promised about the log
+	defer complaints.Close() // nothing was promised about the log
 	cmd := exec.CommandContext(ctx, t.Python, "-u", program)
 	cmd.Env = append([]string{"OMP_WAIT_POLICY=PASSIVE", "LANG=C.UTF-8"}, t.Environ...)
 	cmd.Stderr = complaints

@@ -47,7 +47,7 @@ func (s *server) models() []string {
 // say asks a model without a store.
 func (s *server) say(model, question string) (string, error) {
 	body := fmt.Sprintf(`{"model":%q,"messages":[{"role":"user","content":%q}],"max_tokens":16,"temperature":0}`, model, question)
-	resp, err := http.Post(s.url+"/v1/chat/completions", "application/json", strings.NewReader(body)) //nolint:gosec,noctx // the test's own server
+	resp, err := http.Post(s.url+"/v1/chat/completions", "application/json", strings.NewReader(body)) //nolint:gosec // the test's own server
 	if err != nil {
 		return "", err
 	}

@@ -72,7 +72,7 @@ func Start(tb testing.TB, settings any, adjust ...func(*exec.Cmd)) *Process {
 	require.NoError(tb, err)
 	exe, err := os.Executable()
 	require.NoError(tb, err)
-	cmd := exec.Command(exe) // without the test's context: clean-ups may still need it
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), exe) // clean-ups may still need it
 	cmd.Env, cmd.Stderr = append(os.Environ(), settingsEnv+"="+string(raw)), os.Stderr
 	for _, f := range adjust {
 		f(cmd)

@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -112,8 +111,6 @@ func (p *process) running() bool {
 		return true
 	}
 }
-
-func (p *process) signal(s syscall.Signal) { p.latest().Signal(s) }
 
 // kill ends the process as a power cut would, and waits until it is gone.
 func (p *process) kill() { p.latest().Kill() }
