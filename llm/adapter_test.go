@@ -3,6 +3,7 @@ package llm_test
 import (
 	"context"
 	"io"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -135,6 +136,7 @@ func TestServersAreReplacedWithoutLosingARequest(t *testing.T) {
 	replaced := make(chan *llm.Chat, 1)
 	go func() { replaced <- current.Replace(context.WithoutCancel(t.Context()), open(second)) }()
 	for current.Chat() == old { // Replace switches at once, in its own goroutine
+		runtime.Gosched()
 	}
 	text, err := say(t, current, "")
 	require.NoError(t, err)
