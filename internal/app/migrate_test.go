@@ -144,6 +144,7 @@ func (s *server) remember(documents int) (m memory) {
 		for j := range a.Choices[0].Message.Annotations {
 			a.Choices[0].Message.Annotations[j].URLCitation.URL = "" // names the server
 		}
+		a.Groundwork.AnswerID = ""
 		delete(a.Groundwork.Fingerprint, "index_generation") // counts the changes of one index
 		m.answers = append(m.answers, a)
 	}

@@ -24,9 +24,16 @@ type ledger struct {
 	mu     sync.Mutex
 	before func() error // called once, before the next Publish, which fails with its error
 	after  func() error // the same, after it
+	read   func() error // called once, when Searchable has read
 }
 
 func newLedger() *ledger { return &ledger{Ledger: &qdranttest.Ledger{}} }
+
+func (l *ledger) hook(which *func() error, f func() error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	*which = f
+}
 
 func (l *ledger) take(hook *func() error) func() error {
 	l.mu.Lock()
@@ -64,4 +71,10 @@ func clientOf(t testing.TB, s *qdranttest.Server) *qc.Config {
 	port, err := strconv.Atoi(u.Port())
 	require.NoError(t, err)
 	return &qc.Config{Host: u.Hostname(), Port: port, APIKey: s.APIKey, UseTLS: u.Scheme == "https", SkipCompatibilityCheck: true, PoolSize: 1}
+}
+
+// Searchable may be disturbed too, after it has read.
+func (l *ledger) Searchable(ctx context.Context, scope rag.Scope, documents []string) (map[string]int, error) {
+	versions, err := l.Ledger.Searchable(ctx, scope, documents)
+	return versions, errors.Join(err, l.take(&l.read)())
 }

@@ -193,9 +193,13 @@ func (q *query) run(ctx context.Context) ([]rag.Hit, error) {
 		if err != nil {
 			return nil, err
 		}
-		stale, err := q.stale(ctx, points)
+		stale, kept, err := q.stale(ctx, points, dropped)
 		if err != nil {
 			return nil, err
+		}
+		if len(kept) < len(dropped) { // an edition that was left out has become the searchable one
+			dropped = kept
+			continue
 		}
 		if more := len(stale); more > 0 && len(dropped)+more <= maxDropped {
 			dropped = append(dropped, stale...)
@@ -230,27 +234,41 @@ func (q *query) ask(ctx context.Context, limit int, dropped []edition) ([]*qc.Sc
 	return points, wrap("query", err)
 }
 
-// stale gives the editions among the points that are not the searchable ones.
-func (q *query) stale(ctx context.Context, points []*qc.ScoredPoint) ([]edition, error) {
+// stale gives the editions among the points that are not the searchable ones, and
+// those of the dropped ones that still are not.
+func (q *query) stale(ctx context.Context, points []*qc.ScoredPoint, dropped []edition) (stale, kept []edition, err error) {
 	editions, documents := map[edition]bool{}, map[string]bool{}
 	for _, p := range points {
-		e := editionOf(p.GetPayload())
-		editions[e], documents[e.document] = true, true
+		editions[editionOf(p.GetPayload())] = true
 	}
-	if len(editions) == 0 {
-		return nil, nil
+	for e := range editions {
+		documents[e.document] = true
+	}
+	for _, e := range dropped {
+		documents[e.document] = true
+	}
+	if len(documents) == 0 {
+		return nil, nil, nil
 	}
 	searchable, err := q.x.ledger.Searchable(ctx, q.scope, slices.Collect(maps.Keys(documents)))
 	if err != nil {
-		return nil, wrap("read the index's ledger", err)
+		return nil, nil, wrap("read the index's ledger", err)
 	}
-	var stale []edition
+	isStale := func(e edition) bool {
+		v, ok := searchable[e.document]
+		return !ok || v != e.version
+	}
 	for e := range editions {
-		if v, ok := searchable[e.document]; !ok || v != e.version {
+		if isStale(e) {
 			stale = append(stale, e)
 		}
 	}
-	return stale, nil
+	for _, e := range dropped {
+		if isStale(e) {
+			kept = append(kept, e)
+		}
+	}
+	return stale, kept, nil
 }
 
 // hits are the points without those of stale editions, best first.
