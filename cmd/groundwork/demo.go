@@ -13,7 +13,7 @@ import (
 // demoQuestions go with the sample corpus; the last one has no answer in it.
 var demoQuestions = []string{
 	"On which weekdays does Lodline get deployed?",
-	"How high can a hotel in Hamburg be per night?",
+	"When can I walk in to IT support in Hamburg?",
 	"Phone number of Matkapiste?",
 }
 
