@@ -19,14 +19,11 @@ func (c *cli) askCmd() *cobra.Command {
 				return err
 			}
 			override(&cfg, "", dataDir, model)
-			api, stop, err := c.connect(cmd.Context(), cfg)
+			api, stop, err := c.connectReady(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
 			defer stop()
-			if err := api.waitReady(cmd.Context(), cfg.LLM.StartTimeout, func(string) {}); err != nil {
-				return err
-			}
 			return c.ask(cmd.Context(), api, store, strings.Join(args, " "))
 		},
 	}

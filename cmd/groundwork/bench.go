@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -103,14 +102,11 @@ func (c *cli) bench(ctx context.Context, f benchFlags) error {
 		return err
 	}
 	override(&cfg, "", f.dataDir, f.model)
-	api, stop, err := c.connect(ctx, cfg)
+	api, stop, err := c.connectReady(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
-		return err
-	}
 	target := load.Target{Base: api.base, Store: f.store, Questions: questions, MaxTokens: f.maxTokens, Connections: max(f.connections, f.clients),
 		Uploads: fmt.Sprintf("bench-%d", time.Now().Unix())}
 	if target.Model, err = api.storeModel(ctx, f.store); err != nil {
@@ -172,14 +168,8 @@ func (c *cli) benchReport(r load.Report, html string, interrupted bool) error {
 	if len(r.Runs) == 0 {
 		return errors.New("interrupted before the first step was done; nothing was measured")
 	}
-	if html != "" {
-		file, err := os.Create(html)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(r.WriteHTML(file), file.Close()); err != nil {
-			return err
-		}
+	if err := writeHTML(html, r); err != nil {
+		return err
 	}
 	if c.json {
 		if err := c.printJSON(r); err != nil {

@@ -67,14 +67,11 @@ func (c *cli) calibrate(ctx context.Context, f calibrateFlags) error {
 			return err
 		}
 	}
-	api, stop, err := c.connect(ctx, cfg)
+	api, stop, err := c.connectReady(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
-		return err
-	}
 	if f.reset {
 		return api.setCalibration(ctx, f.store, "")
 	}
@@ -167,7 +164,7 @@ func fit(all []eval.Scored, f calibrateFlags) (calibration, error) {
 func (c *cli) reportCalibration(r calibration, f calibrateFlags) error {
 	if f.html != "" {
 		page := plot.Page{Title: "Calibration of " + f.store, Lines: []string{fmt.Sprintf("%d questions, AUROC %.3f", r.Questions, r.AUROC)}, Plots: []plot.Plot{rocPlot(r.Curve, r.Points)}}
-		if err := writePage(f.html, page); err != nil {
+		if err := writeHTML(f.html, page); err != nil {
 			return err
 		}
 	}

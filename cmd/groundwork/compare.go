@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -184,14 +182,11 @@ func (c *cli) compare(ctx context.Context, f compareFlags) error {
 		return err
 	}
 	override(&cfg, "", f.dataDir, f.model)
-	api, stop, err := c.connect(ctx, cfg)
+	api, stop, err := c.connectReady(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
-		return err
-	}
 	setup, err := c.compareSetup(ctx, api, cfg, f, hash)
 	if err != nil {
 		return err
@@ -216,14 +211,8 @@ func (c *cli) compare(ctx context.Context, f compareFlags) error {
 
 // showReport prints, writes the HTML where it is wanted, and fails when the report says no.
 func (c *cli) showReport(r compare.Report, html string) error {
-	if html != "" {
-		file, err := os.Create(html)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(r.WriteHTML(file), file.Close()); err != nil {
-			return err
-		}
+	if err := writeHTML(html, r); err != nil {
+		return err
 	}
 	if c.json {
 		if err := c.printJSON(r); err != nil {

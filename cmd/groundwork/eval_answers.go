@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -40,7 +41,7 @@ func (c *cli) evalAnswersCmd() *cobra.Command {
 			if err != nil || html == "" {
 				return err
 			}
-			return writePage(html, plot.Page{Title: "Answers of run " + run.ID, Lines: []string{title(run)}, Plots: []plot.Plot{riskPlot(risk), rocPlot(curve, nil)}})
+			return writeHTML(html, plot.Page{Title: "Answers of run " + run.ID, Lines: []string{title(run)}, Plots: []plot.Plot{riskPlot(risk), rocPlot(curve, nil)}})
 		},
 	}
 	cmd.Flags().StringVar(&html, "html", "", "also write the curves to this file")
@@ -136,7 +137,11 @@ func rocPlot(curve []eval.Point, chosen map[string]eval.Point) plot.Plot {
 	return plot.Draw("Refusals (ROC)", plot.Shares("answerable and refused"), plot.Shares("unanswerable and refused"), lines)
 }
 
-func writePage(path string, page plot.Page) error {
+// writeHTML writes a page or report to path; to nowhere when that is empty.
+func writeHTML(path string, page interface{ WriteHTML(w io.Writer) error }) error {
+	if path == "" {
+		return nil
+	}
 	file, err := os.Create(path)
 	if err != nil {
 		return err

@@ -29,14 +29,11 @@ func (c *cli) searchCmd() *cobra.Command {
 				return err
 			}
 			override(&cfg, "", dataDir, model)
-			api, stop, err := c.connect(cmd.Context(), cfg)
+			api, stop, err := c.connectReady(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
 			defer stop()
-			if err := api.waitReady(cmd.Context(), cfg.LLM.StartTimeout, func(string) {}); err != nil {
-				return err
-			}
 			query := map[string]any{"query": strings.Join(args, " "), "store": store, "k": k, "explain": true, "filters": filter}
 			return c.search(cmd, api, query, explain)
 		},

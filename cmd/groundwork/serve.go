@@ -56,6 +56,19 @@ func override(cfg *configs.Config, listen, dataDir, model string) {
 	}
 }
 
+// connectReady is connect to a server that answers questions: it waits until its models are there.
+func (c *cli) connectReady(ctx context.Context, cfg configs.Config) (*client, func(), error) {
+	api, stop, err := c.connect(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return api, stop, nil
+}
+
 // connect finds the server to talk to: the one named, the one that runs on the
 // data directory, or one started in this process for as long as the command runs.
 func (c *cli) connect(ctx context.Context, cfg configs.Config) (*client, func(), error) {

@@ -66,14 +66,11 @@ func (c *cli) tuneDataset(ctx context.Context, d datasetRun) error {
 		return err
 	}
 	override(&cfg, "", d.dataDir, d.model)
-	api, stop, err := c.connect(ctx, cfg)
+	api, stop, err := c.connectReady(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	if err := api.waitReady(ctx, cfg.LLM.StartTimeout, func(string) {}); err != nil {
-		return err
-	}
 	docs, err := api.passages(ctx, d.store)
 	if err != nil {
 		return err
@@ -144,14 +141,11 @@ func (c *cli) tuneCheckCmd() *cobra.Command {
 				return err
 			}
 			override(&cfg, "", dataDir, model)
-			api, stop, err := c.connect(cmd.Context(), cfg)
+			api, stop, err := c.connectReady(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
 			defer stop()
-			if err := api.waitReady(cmd.Context(), cfg.LLM.StartTimeout, func(string) {}); err != nil {
-				return err
-			}
 			names, err := api.modelNames(cmd.Context())
 			if err != nil {
 				return err

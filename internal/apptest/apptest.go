@@ -1,6 +1,6 @@
 // Package apptest lets a test binary be the processes that its tests start,
 // kill and measure: servers, workers and the parser child, without a build in
-// between.
+// between; and documents cut as the product cuts them.
 package apptest
 
 import (

@@ -62,7 +62,7 @@ var table = map[string]rule{
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
 	"internal/app/retrieval":  {ours: []string{"configs", "eval", "ingest", "ingest/chunk", "ingest/parse", "internal/app", "rag", "rag/analyze", "store/local"}, theirs: []string{"modernc.org/sqlite"}},
 	"internal/app/clienttest": {theirs: []string{"github.com/openai/openai-go"}},
-	"internal/apptest":        {ours: []string{"internal/app"}, theirs: []string{"github.com/stretchr/testify"}},
+	"internal/apptest":        {ours: []string{"internal/app", "ingest/parse", "ingest/chunk"}, theirs: []string{"github.com/stretchr/testify"}},
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},

@@ -3,8 +3,6 @@ package citetest_test
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,8 +10,6 @@ import (
 	"groundwork/rag"
 	"groundwork/rag/analyze"
 )
-
-var pdfCache = filepath.Join(os.TempDir(), "groundwork-citetest-pdf")
 
 // fixed is everything around the pipeline: it finds the given passages and says the given answer.
 type fixed struct {

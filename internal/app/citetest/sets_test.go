@@ -17,8 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/eval"
-	"groundwork/ingest/chunk"
-	"groundwork/ingest/parse"
+	"groundwork/internal/apptest"
 	"groundwork/rag"
 	"groundwork/rag/analyze"
 )
@@ -184,25 +183,12 @@ func cut(tb testing.TB, file, path string) []rag.Passage {
 	tb.Helper()
 	raw, err := os.ReadFile(file)
 	require.NoError(tb, err)
-	text, err := parse.Document(tb.Context(), raw, path, "", parse.Options{CacheDir: pdfCache, Limits: parse.Limits{Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256}})
-	require.NoError(tb, err, path)
-	doc := chunk.Doc{Body: text.Body, Title: text.Title, Path: path}
-	for _, m := range text.Marks {
-		doc.Marks = append(doc.Marks, chunk.Mark{Kind: chunk.Kind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label})
-	}
-	spans, err := chunk.Split(doc, chunk.Options{Tokens: 160, Max: 20_000}, func(texts []string) ([]int, error) {
-		counts := make([]int, len(texts))
-		for i, t := range texts {
-			counts[i] = len(strings.Fields(t)) * 4 / 3
-		}
-		return counts, nil
-	})
-	require.NoError(tb, err)
+	body, spans := apptest.Cut(tb, raw, path, "")
 	out := make([]rag.Passage, len(spans))
 	for i, s := range spans {
-		start := utf8.RuneCountInString(text.Body[:s.Start])
+		start := utf8.RuneCountInString(body[:s.Start])
 		out[i] = rag.Passage{ChunkID: fmt.Sprintf("%s#%d", path, i), DocumentID: "file-" + path, Filename: path, Seq: i, Start: start,
-			End: start + utf8.RuneCountInString(text.Body[s.Start:s.End]), Heading: s.Heading, Header: s.Header, Text: text.Body[s.Start:s.End]}
+			End: start + utf8.RuneCountInString(body[s.Start:s.End]), Heading: s.Heading, Header: s.Header, Text: body[s.Start:s.End]}
 	}
 	return out
 }

@@ -15,8 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"groundwork/ingest/chunk"
-	"groundwork/ingest/parse"
+	"groundwork/internal/apptest"
 	"groundwork/rag"
 	"groundwork/rag/analyze"
 )
@@ -104,25 +103,12 @@ func samplePassages(t *testing.T, file, path string) []rag.Passage {
 	t.Helper()
 	raw, err := os.ReadFile(file)
 	require.NoError(t, err)
-	text, err := parse.Document(t.Context(), raw, path, "", parse.Options{Limits: parse.Limits{Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256}, CacheDir: filepath.Join(os.TempDir(), "groundwork-pdf-reader")})
-	require.NoError(t, err, path)
-	doc := chunk.Doc{Body: text.Body, Title: text.Title, Path: path}
-	for _, m := range text.Marks {
-		doc.Marks = append(doc.Marks, chunk.Mark{Kind: chunk.Kind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label})
-	}
-	spans, err := chunk.Split(doc, chunk.Options{Tokens: 160, Max: 20_000}, func(texts []string) ([]int, error) {
-		counts := make([]int, len(texts))
-		for i, t := range texts {
-			counts[i] = len(strings.Fields(t)) * 4 / 3
-		}
-		return counts, nil
-	})
-	require.NoError(t, err)
+	body, spans := apptest.Cut(t, raw, path, "")
 	out := make([]rag.Passage, len(spans))
 	for i, s := range spans {
-		start := utf8.RuneCountInString(text.Body[:s.Start])
+		start := utf8.RuneCountInString(body[:s.Start])
 		out[i] = rag.Passage{ChunkID: fmt.Sprintf("%s#%03d", path, i), DocumentID: "file-" + path, Filename: path, Seq: i, Start: start,
-			End: start + utf8.RuneCountInString(text.Body[s.Start:s.End]), Heading: s.Heading, Header: s.Header, Text: text.Body[s.Start:s.End]}
+			End: start + utf8.RuneCountInString(body[s.Start:s.End]), Heading: s.Heading, Header: s.Header, Text: body[s.Start:s.End]}
 	}
 	return out
 }

@@ -15,8 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/eval"
-	"groundwork/ingest/chunk"
-	"groundwork/ingest/parse"
+	"groundwork/internal/apptest"
 )
 
 // retrievalSet is a collection of passages with questions and what is relevant to each.
@@ -181,23 +180,10 @@ type cutSpan struct {
 
 func cut(tb testing.TB, path string, raw []byte) []cutSpan {
 	tb.Helper()
-	text, err := parse.Document(tb.Context(), raw, path, "text/markdown", parse.Options{Limits: parse.Limits{Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256}})
-	require.NoError(tb, err, path)
-	doc := chunk.Doc{Body: text.Body, Title: text.Title, Path: path}
-	for _, m := range text.Marks {
-		doc.Marks = append(doc.Marks, chunk.Mark{Kind: chunk.Kind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label})
-	}
-	spans, err := chunk.Split(doc, chunk.Options{Tokens: 160, Max: 20_000}, func(texts []string) ([]int, error) {
-		counts := make([]int, len(texts))
-		for i, t := range texts {
-			counts[i] = len(strings.Fields(t)) * 4 / 3
-		}
-		return counts, nil
-	})
-	require.NoError(tb, err)
+	body, spans := apptest.Cut(tb, raw, path, "text/markdown")
 	out := make([]cutSpan, len(spans))
 	for i, s := range spans {
-		out[i] = cutSpan{text.Body, s.Header, s.Start, s.End}
+		out[i] = cutSpan{body, s.Header, s.Start, s.End}
 	}
 	return out
 }
