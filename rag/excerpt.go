@@ -52,12 +52,33 @@ func (p *Pipeline) excerpts(ctx context.Context, query string, kept []Ranked, co
 	if err != nil {
 		return nil, err
 	}
+	near := nearness(question, vectors, candidates)
 	for i := range candidates {
 		c := &candidates[i]
-		c.score = (dot(question, vectors[i]) + kept[c.passage].Score) / 2
+		c.score = (near[i] + kept[c.passage].Score) / 2
 	}
 	slices.SortStableFunc(candidates, func(a, b candidate) int { return cmp.Compare(b.score, a.score) })
 	return narrow(kept, units, stretches(candidates, units, frames(kept, counts), budget)), nil
+}
+
+// nearness is each candidate's cosine with the question, in which those of the sentences
+// beside it in its passage count half: an answer seldom stands in one sentence alone.
+func nearness(question []float32, vectors [][]float32, candidates []candidate) []float64 {
+	cosines := make([]float64, len(vectors))
+	for i, v := range vectors {
+		cosines[i] = dot(question, v)
+	}
+	out := make([]float64, len(vectors))
+	for i, c := range candidates {
+		total, weight := cosines[i], 1.0
+		for _, beside := range []int{i - 1, i + 1} {
+			if beside >= 0 && beside < len(candidates) && candidates[beside].passage == c.passage {
+				total, weight = total+cosines[beside]/2, weight+0.5
+			}
+		}
+		out[i] = total / weight
+	}
+	return out
 }
 
 // inContext is a sentence with the heading it stands under, which says what it is about.

@@ -47,6 +47,7 @@ func (p *Pipeline) fit(ctx context.Context, query string, kept []Ranked, budget 
 		if narrowed, err = p.excerpts(ctx, query, kept, counts, budget); err != nil {
 			return nil, nil, err
 		}
+		narrowed = append(narrowed, kept[min(len(kept), excerptFrom):]...)
 		if counts, err = p.count(ctx, narrowed); err != nil {
 			return nil, nil, err
 		}

@@ -48,9 +48,14 @@ func (c *cli) evalRetrievalCmd() *cobra.Command {
 			return c.printRetrieval(report)
 		},
 	}
-	cmd.Flags().StringVar(&data, "data", cmp.Or(c.getenv("GROUNDWORK_DATA"), filepath.Join("..", "shared", "data")), "folder with the sets")
+	c.setsFlag(cmd, &data)
 	dataDirFlag(cmd, &dataDir)
 	return cmd
+}
+
+// setsFlag is the folder with retrieval sets.
+func (c *cli) setsFlag(cmd *cobra.Command, data *string) {
+	cmd.Flags().StringVar(data, "data", cmp.Or(c.getenv("GROUNDWORK_DATA"), filepath.Join("..", "shared", "data")), "folder with the sets")
 }
 
 func (c *cli) printRetrieval(r eval.RetrievalReport) error {

@@ -1,8 +1,10 @@
 package retrieval_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -100,6 +102,53 @@ func TestRunSaysWhatIsWrongWithASet(t *testing.T) {
 		"no question with a judgement": {"retrieval/made/corpus.jsonl": `{"_id":"a","text":"x"}`, "retrieval/made/queries.jsonl": "", "retrieval/made/qrels.tsv": ""},
 	} {
 		_, err := retrieval.Run(t.Context(), cfg, app.Options{}, write(t, files), func(int, int) {})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestChunksScoresWhatIsSentBesideWindows(t *testing.T) {
+	t.Parallel()
+	cfg := setup(t)
+	ledger, dogs := "The ledger closes on the fifth working day of the month.", "Dogs may come to the office on Fridays."
+	filler := strings.Repeat("Gardens bloom in the spring and trees grow leaves. ", 60)
+	body := "# Ledger\n\n" + ledger + "\n\n" + filler + "\n\n# Dogs\n\n" + dogs + "\n\n" + filler
+	query := func(id, question, span string) string {
+		start := strings.Index(body, span)
+		return fmt.Sprintf(`{"_id":%q,"text":%q,"doc":"d","references":[{"start":%d,"end":%d}]}`+"\n", id, question, start, start+len(span))
+	}
+	dir := write(t, map[string]string{
+		"retrieval/made/queries.jsonl": query("q1", "When does the ledger close?", ledger) + query("q2", "May dogs come to the office?", dogs) + `{"_id":"q3","text":"No span","doc":"d"}` + "\n",
+		"retrieval/made/corpus/d.md":   body,
+	})
+	done, total := 0, 0
+	reports, err := retrieval.Chunks(t.Context(), cfg, app.Options{}, dir, func(d, n int) { done, total = d, n })
+	require.NoError(t, err)
+	require.Equal(t, 2, total, "a question without spans is none of this")
+	require.Equal(t, total, done)
+	require.Len(t, reports, 2, "the document, and all together")
+	require.Equal(t, "all", reports[1].Document)
+	require.Equal(t, reports[0].Windows, reports[1].Windows)
+	r := reports[0]
+	require.Equal(t, 2, r.Queries)
+	require.Greater(t, r.Windows.Tokens, 500.0)
+	for _, share := range retrieval.Shares() {
+		s := r.Product[retrieval.ShareName(share)]
+		require.InDelta(t, 1, s.Recall, 1e-9, "share %v", share)
+		require.LessOrEqual(t, s.Tokens, max(share*r.Windows.Tokens, 200)+20, "share %v", share)
+	}
+	require.Greater(t, r.Product["25 %"].Precision, r.Windows.Precision)
+}
+
+func TestChunksSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	cfg := setup(t)
+	span := `{"_id":"q","text":"?","doc":"d","references":[{"start":0,"end":3}]}`
+	for want, files := range map[string]map[string]string{
+		"holds no set whose questions name spans": made,
+		"corpus/d.md: ":   {"retrieval/made/queries.jsonl": span},
+		"queries.jsonl: ": {"retrieval/made/queries.jsonl": "{"},
+	} {
+		_, err := retrieval.Chunks(t.Context(), cfg, app.Options{}, write(t, files), func(int, int) {})
 		require.ErrorContains(t, err, want)
 	}
 }
