@@ -60,7 +60,7 @@ func fromAnswer(a rag.Answer, base string) openai.Answer {
 }
 
 func fromContext(c rag.ContextUse) openai.ContextUse {
-	out := openai.ContextUse{Limit: c.Limit, Budget: c.Budget, PromptTokens: c.PromptTokens, Dropped: []openai.Dropped{}}
+	out := openai.ContextUse{Limit: c.Limit, Budget: c.Budget, PromptTokens: c.PromptTokens, Cut: c.Cut, Dropped: []openai.Dropped{}}
 	for _, d := range c.Dropped {
 		out.Dropped = append(out.Dropped, openai.Dropped{ChunkID: d.ChunkID, Reason: d.Reason})
 	}

@@ -146,6 +146,7 @@ type ChatModel struct {
 	BaseURL       string `koanf:"base_url"`
 	APIKey        Secret `koanf:"api_key"`
 	ContextTokens int    `koanf:"context_tokens"`
+	SystemRole    bool   `koanf:"system_role"`
 	Parallel      int    `koanf:"parallel"`
 	Waiting       int    `koanf:"waiting"`
 

@@ -32,6 +32,7 @@ type ChatOptions struct {
 	Name             string        // its name for callers; empty: Model
 	Adapters         []Adapter     // fine-tuned variants that the servers have beside the model
 	Quantisation     string        // such as Q4_K_M; empty: what the server says
+	NoSystemRole     bool          // the model's template refuses it, as Gemma's does: instructions stand in front of the user's words
 	ContextTokens    int           // window when the server does not tell; default 8192
 	MaxTokens        int           // of a reply when the caller names none; also kept free in the window; default 320
 	Temperature      float64       // when the caller names none
@@ -152,6 +153,9 @@ func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta strin
 	done, err := c.generate(ctx, request{prompt: p, fields: c.adapterFields(adapter), send: c.pool.sender(d)}, emit)
 	if err == nil {
 		c.learn(done)
+		if done.usage.Cut = c.wasCut(ctx, done, p); done.usage.Cut {
+			c.narrow(done)
+		}
 	}
 	return done.usage, err
 }
@@ -195,7 +199,7 @@ func (c *Chat) generate(ctx context.Context, r request, emit func(string) error)
 		return outcome{}, fmt.Errorf("set up the chat client: %w", err)
 	}
 	var emitErr error
-	resp, err := model.GenerateContent(ctx, messages(r.prompt.Messages), llms.WithStreamingFunc(func(_ context.Context, chunk []byte) error {
+	resp, err := model.GenerateContent(ctx, messages(r.prompt.Messages, c.opts.NoSystemRole), llms.WithStreamingFunc(func(_ context.Context, chunk []byte) error {
 		if len(chunk) == 0 {
 			return nil
 		}
@@ -271,23 +275,6 @@ func (c *Chat) firstToken(p rag.Prompt) time.Duration {
 		limit = max(limit, time.Duration(3*float64(n)/rate*float64(time.Second)))
 	}
 	return limit
-}
-
-// messages maps roles; developer is the newer word for system, and templates
-// of local models silently drop it.
-func messages(in []rag.Message) []llms.MessageContent {
-	out := make([]llms.MessageContent, 0, len(in))
-	for _, m := range in {
-		role := llms.ChatMessageTypeHuman
-		switch m.Role {
-		case "system", "developer":
-			role = llms.ChatMessageTypeSystem
-		case "assistant":
-			role = llms.ChatMessageTypeAI
-		}
-		out = append(out, llms.TextParts(role, m.Content))
-	}
-	return out
 }
 
 func count(resp *llms.ContentResponse, name string) int {

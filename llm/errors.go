@@ -161,6 +161,8 @@ func (c speaker) statusError(resp *http.Response) error {
 		e := c.fail(rag.CodeInvalid, cause, "The %s model takes text only; leave pictures and sound out.", c.kind)
 		e.Param = "messages"
 		return e
+	case code == http.StatusBadRequest && strings.Contains(strings.ToLower(body.text()), "system role"): // Gemma's template, in vLLM
+		return c.fail(rag.CodeUnavailable, cause, "The %s model's template refuses the system role; set %s.system_role to false.", c.kind, c.key)
 	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity:
 		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request (%s); change the request.", c.kind, body.text())
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:

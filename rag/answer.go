@@ -68,6 +68,7 @@ type ContextUse struct {
 	Limit        int // tokens the model server accepts
 	Budget       int // prompt tokens that the first-token target allows
 	PromptTokens int
+	Cut          bool // the model server read fewer tokens than were sent, so the answer may miss what a passage says
 	Dropped      []Dropped
 }
 

@@ -137,6 +137,7 @@ func (s *shelf) Passages(_ context.Context, _ rag.Scope, ids []string) ([]rag.Pa
 
 // model is a scripted chat model: it says its pieces, then fails with err.
 type model struct {
+	cuts   bool // it read less than it was sent
 	pieces []string
 	err    error
 	limits rag.Limits
@@ -150,7 +151,7 @@ func (m *model) Generate(_ context.Context, p rag.Prompt, emit func(string) erro
 			return rag.Usage{}, err
 		}
 	}
-	return rag.Usage{PromptTokens: 200, CompletionTokens: len(m.pieces), FinishReason: "stop"}, m.err
+	return rag.Usage{PromptTokens: 200, CompletionTokens: len(m.pieces), FinishReason: "stop", Cut: m.cuts}, m.err
 }
 
 func (m *model) CountTokens(_ context.Context, texts []string) ([]int, error) {

@@ -268,7 +268,7 @@ func (p *Pipeline) generate(ctx context.Context, request Prompt, a *Answer, watc
 	}
 	a.DroppedSentences = kept.dropped
 	a.Text, a.Usage = text.String(), usage
-	a.Context.PromptTokens = usage.PromptTokens
+	a.Context.PromptTokens, a.Context.Cut = usage.PromptTokens, usage.Cut
 	return err
 }
 

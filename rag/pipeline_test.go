@@ -262,3 +262,14 @@ func TestFusionDoesNotLetAWeakTextLegOutrankAStrongDenseOne(t *testing.T) {
 	require.Equal(t, 1, ranked[0].TextRank)
 	require.LessOrEqual(t, ranked[0].Score, 1.0)
 }
+
+func TestAnswerFromACutPromptSaysSo(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []bool{false, true} {
+		b := setup(t, "You can carry over up to 10 days.")
+		b.model.cuts = cut
+		a, err := b.Ask(t.Context(), ask("How much annual leave can I carry over?"), new(stream).emit)
+		require.NoError(t, err)
+		require.Equal(t, cut, a.Context.Cut)
+	}
+}

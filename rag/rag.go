@@ -122,6 +122,7 @@ type Usage struct {
 	CachedTokens     int
 	CompletionTokens int
 	FinishReason     string // stop or length
+	Cut              bool   // the server read less of the prompt than was sent: its window is smaller than it says
 }
 
 // Generator is the chat model.

@@ -75,6 +75,7 @@ type ContextUse struct {
 	Limit        int       `json:"limit"`
 	Budget       int       `json:"budget"`
 	PromptTokens int       `json:"prompt_tokens"`
+	Cut          bool      `json:"cut,omitempty"`
 	Dropped      []Dropped `json:"dropped"`
 }
 

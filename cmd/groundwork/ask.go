@@ -81,6 +81,9 @@ func (c *cli) printSources(a answer) {
 			c.printf("  not supported by any passage: “%s”\n", string(text[u[0]:u[1]]))
 		}
 	}
+	if g.Context["cut"] == true {
+		c.printf("  the model server read only a part of the passages: its window is smaller than it says\n")
+	}
 	if ms, ok := g.TimingsMs["first_token"]; ok {
 		c.printf("  first token after %.1f s, %s prompt tokens of a budget of %v\n", ms/1000, fmt.Sprint(g.Context["prompt_tokens"]), g.Context["budget"])
 	}

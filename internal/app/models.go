@@ -94,7 +94,7 @@ func (l launcher) startChat(ctx context.Context, m *models) error {
 func (l launcher) openChat(ctx context.Context, adapters []string, log string) (server *runtime.Server, chat *llm.Chat, err error) {
 	c := l.cfg.LLM.Chat
 	opts := llm.ChatOptions{
-		BaseURLs: llm.SplitURLs(c.BaseURL), APIKey: c.APIKey.Reveal(), Model: c.Model,
+		BaseURLs: llm.SplitURLs(c.BaseURL), APIKey: c.APIKey.Reveal(), Model: c.Model, NoSystemRole: !c.SystemRole,
 		ContextTokens: c.ContextTokens, MaxTokens: l.cfg.Answer.MaxTokens, Temperature: l.cfg.Answer.Temperature,
 		FirstTokenTarget: l.cfg.Answer.FirstTokenTarget, Threads: l.threads(),
 		MeasuredCache: filepath.Join(l.cfg.Server.DataDir, "measured.json"),

@@ -105,6 +105,10 @@ func (o observedAsker) Ask(ctx context.Context, q rag.Question, emit func(rag.De
 	}
 	o.metrics.Answered(time.Since(began))
 	o.count(answer)
+	if answer.Context.Cut {
+		o.log.WarnContext(ctx, "the model server read less of the prompt than was sent, so the answer may miss what a passage says",
+			"request", api.RequestID(ctx), "answer", answer.ID, "read", answer.Usage.PromptTokens)
+	}
 	o.log.InfoContext(ctx, "answered", "request", api.RequestID(ctx), "answer", answer.ID, "store", q.Scope.Store, "abstained", answer.Abstained,
 		"sources", len(answer.Sources), "citations", len(answer.Citations),
 		"prompt_tokens", answer.Usage.PromptTokens, "reply_tokens", answer.Usage.CompletionTokens)

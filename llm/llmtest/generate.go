@@ -54,6 +54,10 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, req Request) {
 	}
 	defer free()
 	g := &generation{s: s, r: r, w: w, req: req, prompt: len(tokens), cached: s.remember(req, tokens)}
+	if s.opts.CutsAt > 0 {
+		g.prompt = min(g.prompt, s.opts.CutsAt)
+		g.cached = min(g.cached, g.prompt)
+	}
 	g.fault, _ = s.take(req.Path, true)
 	g.reply = s.opts.Reply(req)
 	if req.Stream {

@@ -44,6 +44,7 @@ type Options struct {
 	Adapters      []string
 	MixesAdapters bool // misbehaves: its prompt cache takes one adapter's state for another's
 	OtherVectors  bool // embeds as another model would
+	CutsAt        int  // misbehaves: reads no more prompt tokens than this, and answers without a word; 0: all
 	PrefillPerSec float64
 	DecodePerSec  float64
 	KeepNothing   bool // Requests stays empty: for long runs under load

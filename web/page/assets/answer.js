@@ -121,6 +121,8 @@ export class Turn {
     this.after.append(line);
     const early = this.incomplete();
     if (early) this.after.append(early);
+    if (gw.context?.cut) this.after.append(el("p", { class: "flag-note" },
+      "⚠ The model server read only a part of the passages: its window is smaller than it says."));
     if (gw.citations?.length) this.after.append(this.quotes(gw.citations));
     say(`Answer complete. ${line.textContent}`);
   }
