@@ -70,11 +70,12 @@ type ContextUse struct {
 	PromptTokens int
 	Cut          bool // the model server read fewer tokens than were sent, so the answer may miss what a passage says
 	Dropped      []Dropped
+	Reranking    *Reranking // nil: nothing was to be reranked
 }
 
 // Timing is how long one stage took.
 type Timing struct {
-	Stage string // embed, search, fuse, select, prompt, first_token, generate, cite
+	Stage string // embed, search, fuse, judge and rerank (with a reranker), select, prompt, first_token, generate, cite
 	Ms    float64
 }
 
@@ -84,6 +85,7 @@ type Fingerprint struct {
 	Adapter         string
 	Quantisation    string
 	Embedding       string
+	Reranker        string // configured, whether or not it did its work: ContextUse says; empty: none
 	IndexGeneration int
 	Prompt          string // version of the prompt template
 	Code            string // version of the binary
@@ -112,11 +114,13 @@ type Answer struct {
 
 // Ranked is one passage of a search, with why it stands where it stands.
 type Ranked struct {
-	Passage   Passage
-	Score     float64 // fused, 0 to 1
-	DenseRank int     // from 1; 0 when the leg did not find it
-	Dense     float64 // cosine
-	TextRank  int
-	Text      float64 // BM25
-	Dropped   string  // empty, or duplicate, budget, weak
+	Passage    Passage
+	Score      float64 // fused, 0 to 1
+	DenseRank  int     // from 1; 0 when the leg did not find it
+	Dense      float64 // cosine
+	TextRank   int
+	Text       float64 // BM25
+	Rerank     float64 // the reranker's score, of any range
+	RerankRank int     // from 1; 0 when it was not reranked
+	Dropped    string  // empty, or duplicate, budget, weak
 }

@@ -42,6 +42,8 @@ func (p *Pipeline) Explain(ctx context.Context, q Question) (Explanation, error)
 		for _, r := range kept {
 			a.Context.Dropped = append(a.Context.Dropped, Dropped{ChunkID: r.Passage.ChunkID, Reason: "weak"})
 		}
+	} else if kept = p.reranked(ctx, q, found, kept, &a, watch); ctx.Err() != nil {
+		return out, ctx.Err()
 	} else if out.NoPrompt = p.choose(ctx, q, kept, &a, p.orders.arranged); out.NoPrompt == nil {
 		out.Prompt, out.Given = p.request(q, a.Sources).Messages, a.Sources
 	}

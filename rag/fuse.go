@@ -45,7 +45,8 @@ type ranking struct {
 
 func (r ranking) all(yield func(Ranked) bool) {
 	for _, s := range r.scores {
-		if !yield(Ranked{Passage: r.passages[s.at], Score: s.fused, DenseRank: s.denseRank, Dense: s.dense, TextRank: s.textRank, Text: s.text}) {
+		if !yield(Ranked{Passage: r.passages[s.at], Score: s.fused, DenseRank: s.denseRank, Dense: s.dense, TextRank: s.textRank, Text: s.text,
+			RerankRank: s.rerankRank, Rerank: s.rerank}) {
 			return
 		}
 	}
@@ -56,6 +57,8 @@ type score struct {
 	at                  int // in the list of passages
 	fused, dense, text  float64
 	denseRank, textRank int // from 1; 0 when the leg did not find it
+	rerank              float64
+	rerankRank          int // from 1; 0 when it was not reranked
 }
 
 // scored gives each passage its share of both legs.

@@ -10,12 +10,13 @@ import (
 	"time"
 )
 
-// Pipeline answers questions over a store. All exported fields are required; it is safe for concurrent use.
+// Pipeline answers questions over a store. All exported fields but Reranker are required; it is safe for concurrent use.
 type Pipeline struct {
 	Embedder   Embedder
 	Searcher   Searcher
 	Passages   Passages
 	Vocabulary Vocabulary
+	Reranker   Reranker // nil: the fused order stays
 	Generator  Generator
 	Analyze    Analyze
 	Options    Options
@@ -28,6 +29,7 @@ type Pipeline struct {
 type Options struct {
 	Candidates  int     // hits of each leg before fusion
 	DenseWeight float64 // 0 to 1
+	Rerank      int     // best passages that the reranker looks at
 	K           int     // passages at most in an answer
 	Abstain     Abstain
 	MaxTokens   int // of a reply when the question names none
@@ -48,6 +50,7 @@ const (
 // About is what goes into an answer's fingerprint.
 type About struct {
 	Embedding  string
+	Reranker   string                   // empty: none
 	Generation func() int               // of the index
 	Adapter    func(name string) string // an adapter's name with its version; nil: the name
 	Code       string
@@ -75,6 +78,7 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 		watch.lap("select")
 		return p.abstain(a, q.Adapter, kept, watch, emit)
 	}
+	kept = p.reranked(ctx, q, found, kept, &a, watch)
 	if err := p.choose(ctx, q, kept, &a, p.orders.arrange); err != nil {
 		return a, err
 	}
@@ -94,8 +98,13 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 // Search is the retrieval half of Ask: at most k passages, best first, then
 // those that were found and dropped, with why.
 func (p *Pipeline) Search(ctx context.Context, scope Scope, query string, k int) ([]Ranked, error) {
-	found, err := p.retrieve(ctx, scope, query, newStopwatch())
+	watch := newStopwatch()
+	found, err := p.retrieve(ctx, scope, query, watch)
 	if err != nil {
+		return nil, err
+	}
+	found, _ = p.rerank(ctx, query, found, watch)
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	kept, dropped := distinct(found, k, p.Analyze)
@@ -149,16 +158,31 @@ func (p *Pipeline) wanted(q Question, found ranking) (kept, dropped []Ranked) {
 	if q.Passages > 0 {
 		k = min(k, q.Passages)
 	}
-	kept, dropped = distinct(found, k, p.Analyze)
-	good := slices.IndexFunc(kept, func(r Ranked) bool { return r.Score < q.MinScore })
-	if good < 0 {
-		return kept, dropped
+	best, dropped := distinct(found, k, p.Analyze)
+	for _, r := range best {
+		if r.Score < q.MinScore {
+			r.Dropped = "weak"
+			dropped = append(dropped, r)
+			continue
+		}
+		kept = append(kept, r)
 	}
-	for _, r := range kept[good:] {
-		r.Dropped = "weak"
-		dropped = append(dropped, r)
+	return kept, dropped
+}
+
+// reranked are the passages that the question may use once the reranker has looked. Whether to answer was
+// decided before, by the fused order: the thresholds were made for it, and a question that is not answered costs no reranking.
+func (p *Pipeline) reranked(ctx context.Context, q Question, found ranking, kept []Ranked, a *Answer, watch *stopwatch) []Ranked {
+	found, did := p.rerank(ctx, a.Query, found, watch)
+	if a.Context.Reranking = did; did == nil || did.Passages == 0 {
+		return kept
 	}
-	return kept[:good], dropped
+	better, dropped := p.wanted(q, found)
+	if len(better) == 0 {
+		return kept
+	}
+	a.Context.Dropped = drops(dropped)
+	return better
 }
 
 // MaxKnown is how many attributes an error names.
@@ -300,7 +324,7 @@ func (p *Pipeline) finish(a Answer, adapter string, watch *stopwatch) Answer {
 	limits := p.Generator.Limits()
 	a.Timings = watch.laps()
 	a.Fingerprint = Fingerprint{
-		Model: limits.Model, Adapter: p.adapterTag(adapter), Quantisation: limits.Quantisation, Embedding: p.About.Embedding,
+		Model: limits.Model, Adapter: p.adapterTag(adapter), Quantisation: limits.Quantisation, Embedding: p.About.Embedding, Reranker: p.About.Reranker,
 		IndexGeneration: p.About.Generation(), Prompt: PromptVersion, Code: p.About.Code,
 	}
 	return a

@@ -73,7 +73,7 @@ func compared(then, now Answer) []Difference {
 		{"citations", asJSON(then.Citations), asJSON(now.Citations)},
 		{"unsupported", asJSON(then.Unsupported), asJSON(now.Unsupported)},
 		{"prompt tokens", strconv.Itoa(then.Usage.PromptTokens), strconv.Itoa(now.Usage.PromptTokens)},
-		{"model", f.Model, g.Model}, {"adapter", f.Adapter, g.Adapter}, {"quantisation", f.Quantisation, g.Quantisation}, {"embedding", f.Embedding, g.Embedding},
+		{"model", f.Model, g.Model}, {"adapter", f.Adapter, g.Adapter}, {"quantisation", f.Quantisation, g.Quantisation}, {"embedding", f.Embedding, g.Embedding}, {"reranker", f.Reranker, g.Reranker},
 		{"index generation", strconv.Itoa(f.IndexGeneration), strconv.Itoa(g.IndexGeneration)}, {"prompt version", f.Prompt, g.Prompt}, {"code", f.Code, g.Code},
 	}, func(d Difference) bool { return d.Then == d.Now })
 }
