@@ -10,8 +10,8 @@ import (
 	"net/http"
 )
 
-// readWhole replaces the body by what is in it.
-func (s *server) readWhole(ctx context.Context, resp *http.Response) error {
+// readWhole replaces the body by what is in it, if accept (nil: anything) has nothing against it.
+func (s *server) readWhole(ctx context.Context, resp *http.Response, accept func([]byte) error) error {
 	raw, err := readAll(resp.Body)
 	if err != nil {
 		return s.transportError(ctx, err)
@@ -20,6 +20,9 @@ func (s *server) readWhole(ctx context.Context, resp *http.Response) error {
 		return s.transportError(ctx, err)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(raw))
+	if accept != nil {
+		return accept(raw)
+	}
 	return nil
 }
 

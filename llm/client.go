@@ -31,8 +31,9 @@ const maxReply = 32 << 20
 
 // The kinds of model servers, as messages name them.
 const (
-	kindChat  = "chat"
-	kindEmbed = "embedding"
+	kindChat   = "chat"
+	kindEmbed  = "embedding"
+	kindRerank = "reranking"
 )
 
 // Propagate adds headers to a request that is about to be sent, such as the
@@ -113,14 +114,18 @@ func (c *client) do(req *http.Request) (*http.Response, error) {
 	return c.send(req)
 }
 
-// at is req, addressed to this server. Its path starts with /v1 and its body can be read again.
+// at is req, addressed to this server. Its path starts with /v1, or else counts from the server's root; its body can be read again.
 func (c *client) at(req *http.Request) (*http.Request, error) {
 	body, err := req.GetBody()
 	if err != nil {
 		return nil, fmt.Errorf("read the request again: %w", err)
 	}
 	u := *c.address
-	u.Path += strings.TrimPrefix(req.URL.Path, "/v1")
+	path, versioned := strings.CutPrefix(req.URL.Path, "/v1")
+	if !versioned {
+		u.Path = strings.TrimSuffix(u.Path, "/v1")
+	}
+	u.Path += path
 	out := req.Clone(req.Context())
 	out.URL, out.Host, out.Body = &u, u.Host, body
 	return out, nil

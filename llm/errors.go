@@ -42,7 +42,7 @@ type speaker struct {
 }
 
 func newSpeaker(kind string) speaker {
-	return speaker{kind: kind, key: map[string]string{kindChat: "llm.chat", kindEmbed: "llm.embed"}[kind]}
+	return speaker{kind: kind, key: map[string]string{kindChat: "llm.chat", kindEmbed: "llm.embed", kindRerank: "llm.rerank"}[kind]}
 }
 
 func (c speaker) fail(code rag.Code, err error, format string, args ...any) *rag.Error {
@@ -154,7 +154,7 @@ func (c speaker) statusError(resp *http.Response) error {
 		e := c.fail(rag.CodeInvalid, cause, "The embedding model's vectors cannot have that many dimensions; leave dimensions out.")
 		e.Param = "dimensions"
 		return e
-	case c.kind == kindEmbed && (code == http.StatusBadRequest || code == http.StatusUnprocessableEntity): // its text may quote a document
+	case c.kind != kindChat && (code == http.StatusBadRequest || code == http.StatusUnprocessableEntity): // its text may quote a document
 		return c.fail(rag.CodeInvalid, cause, "The %s model server refused the request; look into its log.", c.kind)
 	case code == http.StatusInternalServerError && strings.Contains(body.text(), "input is not supported"): // llama.cpp's word for pictures and sound
 		cause.Status = http.StatusBadRequest // it is the request that is wrong, not the server

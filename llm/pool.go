@@ -60,9 +60,10 @@ type demand struct {
 	caller   string
 	prefix   string // of the prompt; requests of one prefix go to one server while its load allows
 	urgent   bool
-	whole    bool      // read the whole reply, else until the answer begins
-	patience *patience // nil: only the context bounds the wait
-	taken    func()    // nil or called when a server is found, once
+	whole    bool               // read the whole reply, else until the answer begins
+	patience *patience          // nil: only the context bounds the wait
+	accept   func([]byte) error // nil, or what a whole reply must pass; an error speaks against the server
+	taken    func()             // nil or called when a server is found, once
 }
 
 func newPool(kind string, urls []string, apiKey string, patience time.Duration, opts PoolOptions) (*pool, error) {
@@ -293,6 +294,16 @@ func (p *pool) dispatch() {
 		p.take(s)
 		t.ready <- grant{server: s}
 	}
+}
+
+// out is why no request needs to be tried; nil while a server is up.
+func (p *pool) out() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.anyUp() {
+		return nil
+	}
+	return p.turnAway(errOut)
 }
 
 func (p *pool) take(s *server) {

@@ -96,7 +96,7 @@ func (s *server) reply(req *http.Request, d demand) (*http.Response, error) {
 		return nil, err
 	}
 	if d.whole {
-		err = s.readWhole(req.Context(), resp)
+		err = s.readWhole(req.Context(), resp, d.accept)
 	} else {
 		err = s.awaitAnswer(req.Context(), resp)
 	}

@@ -41,6 +41,9 @@ const (
 	NoVectors        Kind = "no vectors at all"
 	ShuffledVectors  Kind = "vectors out of order, with their index"
 	UnnormalisedMuch Kind = "vectors of length 7"
+	SameIndex        Kind = "an index that is there twice"
+	StrangeIndex     Kind = "an index of no text"
+	NoScore          Kind = "a score that is null"
 )
 
 // Fault makes requests go wrong.
@@ -71,7 +74,7 @@ func (s *Server) Heal() {
 var late = map[Kind]bool{
 	HangMid: true, DieMid: true, ResetMid: true, CutMid: true, ErrorMid: true, MalformedMid: true, LongLineMid: true,
 	InvalidUTF8Mid: true, MissingDone: true, WrongDimensions: true, NaN: true, ZeroVector: true,
-	WrongCount: true, NoVectors: true, ShuffledVectors: true, UnnormalisedMuch: true,
+	WrongCount: true, NoVectors: true, ShuffledVectors: true, UnnormalisedMuch: true, SameIndex: true, StrangeIndex: true, NoScore: true,
 }
 
 // take finds the fault for a request and uses it up.
@@ -83,7 +86,7 @@ func (s *Server) take(path string, wantLate bool) (Fault, bool) {
 		if late[f.Kind] != wantLate || f.Times < 0 {
 			continue
 		}
-		if f.Path != path && (f.Path != "" || !strings.HasPrefix(path, "/v1/") || path == "/v1/models") {
+		if f.Path != path && (f.Path != "" || !strings.HasPrefix(path, "/v1/") && path != "/rerank" || path == "/v1/models") {
 			continue
 		}
 		found := *f

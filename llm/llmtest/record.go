@@ -26,6 +26,8 @@ type Request struct {
 	Messages    []Message
 	Prompt      string // of /v1/completions
 	Input       []string
+	Query       string   // of a reranking
+	Documents   []string // likewise
 	Stream      bool
 	MaxTokens   int
 	CachePrompt bool   // true unless switched off
@@ -36,6 +38,7 @@ type Request struct {
 	base64      bool
 	logprobs    bool
 	malformed   bool // no JSON
+	texts       bool // the documents were named as TEI names them
 }
 
 // Requests are the calls so far, oldest first; with paths, only those.
@@ -79,6 +82,9 @@ func (req *Request) decode(adapters []string) {
 		} `json:"messages"`
 		Prompt        json.RawMessage `json:"prompt"`
 		Input         json.RawMessage `json:"input"`
+		Query         string          `json:"query"`
+		Documents     []string        `json:"documents"`
+		Texts         []string        `json:"texts"`
 		Stream        bool            `json:"stream"`
 		MaxTokens     int             `json:"max_tokens"`
 		MaxCompletion int             `json:"max_completion_tokens"`
@@ -108,6 +114,7 @@ func (req *Request) decode(adapters []string) {
 			req.Adapter = adapters[l.ID]
 		}
 	}
+	req.Query, req.Documents, req.texts = b.Query, append(b.Documents, b.Texts...), b.Texts != nil
 	req.usage, req.base64 = b.StreamOptions.IncludeUsage, b.Encoding == "base64"
 	req.logprobs = b.Logprobs != nil && b.Logprobs != false
 	for _, m := range b.Messages {

@@ -22,11 +22,13 @@ import (
 type Flavour string
 
 // The flavours. LlamaCPP has /props, /slots, /tokenize and timings; VLLM has
-// max_model_len and its own /tokenize; Ollama has /api/show and no tokenizer.
+// max_model_len and its own /tokenize; Ollama has /api/show and no tokenizer;
+// TEI reranks at /rerank, in a shape of its own, and the first two at /v1/rerank.
 const (
 	LlamaCPP Flavour = "llama.cpp"
 	VLLM     Flavour = "vllm"
 	Ollama   Flavour = "ollama"
+	TEI      Flavour = "tei"
 )
 
 // Options shape the fake; the zero value is a llama.cpp server without a key.
@@ -233,6 +235,8 @@ func (s *Server) route(pattern string) handler {
 		return s.embeddings
 	}
 	switch s.opts.Flavour + " " + Flavour(pattern) {
+	case "llama.cpp POST /v1/rerank", "vllm POST /v1/rerank", "tei POST /rerank":
+		return s.rerank
 	case "llama.cpp GET /props":
 		return s.props
 	case "llama.cpp GET /slots":
