@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"groundwork/api/openai"
 	"groundwork/rag"
 )
 
@@ -127,6 +128,23 @@ type Comparisons interface {
 	Comparisons() ([]json.RawMessage, error)
 	// Comparison is a finished report, as JSON or as a page; rag.CodeNotFound when there is none.
 	Comparison(id string, html bool) ([]byte, error)
+}
+
+// DraftSet is a file of drafted questions; its id is the name that it has.
+type DraftSet struct {
+	ID     string         `json:"id"`
+	Object string         `json:"object"` // groundwork.drafts
+	Counts map[string]int `json:"counts"` // by status
+}
+
+// Drafts are the questions that `groundwork eval draft` drafted (eval/draft), for a person to decide.
+// What is not there gives rag.CodeNotFound.
+type Drafts interface {
+	DraftSets() ([]DraftSet, error)
+	// Drafts are those of a set, in the order they were made.
+	Drafts(set string) ([]json.RawMessage, error)
+	// EditDraft changes one, durably; rag.CodeInvalid when it would be no question then.
+	EditDraft(set, id string, edit openai.DraftEdit) (json.RawMessage, error)
 }
 
 // Check is the state of one thing the server depends on.

@@ -15,6 +15,7 @@ func (s *Server) routes(r *gin.Engine) {
 
 	r.GET("/", s.page)
 	r.GET("/reports", s.page)
+	r.GET("/drafts", s.page)
 	r.GET("/assets/*path", s.page)
 	r.GET("/documents/:id", s.openDocument)
 	r.GET("/openapi.json", s.spec)
@@ -39,6 +40,10 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.GET("/comparisons", s.to(verbAdmin, s.listComparisons))
 	v1.GET("/comparisons/:id", s.to(verbAdmin, s.getComparison))
 	v1.GET("/comparisons/:id/html", s.to(verbAdmin, s.getComparisonPage))
+
+	v1.GET("/drafts", s.to(verbAdmin, s.listDrafts))
+	v1.GET("/drafts/:id", s.to(verbAdmin, s.getDrafts))
+	v1.POST("/drafts/:id/:draft_id", s.to(verbAdmin, s.editDraft))
 
 	v1.POST("/documents", s.to(verbWrite, s.uploadDocuments))
 	v1.GET("/documents", s.to(verbAsk, s.listDocuments))

@@ -44,7 +44,7 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 	b := setup(t)
 	n := 0
 	for pattern, methods := range b.api.Routes() {
-		path := strings.NewReplacer(":id", "x", ":file_id", "y", ":batch_id", "z", "*model", "m", "*path", "a").Replace(pattern)
+		path := strings.NewReplacer(":id", "x", ":file_id", "y", ":batch_id", "z", ":draft_id", "d", "*model", "m", "*path", "a").Replace(pattern)
 		scenario{name: "method of " + path, method: "PATCH", path: path, key: keyAdmin, status: 405, code: "method_not_allowed"}.run(t, b)
 		options := b.do(t, "OPTIONS", path, "", "", "Origin", "https://evil.example", "Access-Control-Request-Method", "POST")
 		require.Equal(t, 204, options.status, path)
@@ -62,7 +62,7 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 			if method == "DELETE" || method == "POST" && !strings.HasSuffix(path, "search") && !strings.HasSuffix(path, "completions") && !strings.HasSuffix(path, "responses") && !strings.Contains(path, "embeddings") {
 				verb, lacking = "write", keyAsk
 			}
-			if strings.HasPrefix(path, "/v1/comparisons") || strings.HasSuffix(path, "/replay") {
+			if strings.HasPrefix(path, "/v1/comparisons") || strings.HasPrefix(path, "/v1/drafts") || strings.HasSuffix(path, "/replay") {
 				verb, lacking = "admin", keyWrite
 			}
 			scenario{name: "other verb", method: method, path: path, key: lacking, status: 403, code: "insufficient_scope", has: []string{"may not " + verb}}.run(t, b)

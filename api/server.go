@@ -16,7 +16,7 @@ import (
 	"groundwork/rag"
 )
 
-// Deps are what the handlers call. Comparisons, Page, Metrics, Log, Now, NewID and Observe may be nil.
+// Deps are what the handlers call. Comparisons, Drafts, Page, Metrics, Log, Now, NewID and Observe may be nil.
 type Deps struct {
 	Asker       Asker
 	Replayer    Replayer
@@ -28,9 +28,10 @@ type Deps struct {
 	Batches     Batches
 	Keys        Keys
 	Health      Health
-	Page        http.Handler // the web page: /, /reports and /assets/
+	Page        http.Handler // the web page: /, /reports, /drafts and /assets/
 	Metrics     http.Handler
 	Comparisons Comparisons
+	Drafts      Drafts
 	Spec        []byte // docs/openapi.yaml as JSON
 	Log         *slog.Logger
 	Now         func() time.Time

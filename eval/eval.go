@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,18 @@ type Question struct {
 	Gold        []Gold   `json:"gold"`   // empty: the documents do not answer it
 	Type        string   `json:"type"`
 	MustContain []string `json:"must_contain"` // each must occur in a right answer, ignoring case; a|b means either
+	Status      Status   `json:"status,omitempty"`
 }
+
+// Status is what became of a question that a program drafted; one that a person wrote has none.
+type Status string
+
+// The states of a draft.
+const (
+	Drafted  Status = "draft" // nobody has looked at it
+	Accepted Status = "accepted"
+	Dropped  Status = "dropped"
+)
 
 // Gold is a passage that answers a question: an exact quote of a document.
 type Gold struct {
@@ -29,8 +41,15 @@ type Gold struct {
 // Answerable reports whether the documents answer the question.
 func (q Question) Answerable() bool { return len(q.Gold) > 0 }
 
-// Read reads a question set, one JSON object a line. Errors name the line.
+// Read reads a question set, one JSON object a line, without the drafts that
+// nobody has accepted. Errors name the line.
 func Read(r io.Reader) ([]Question, error) {
+	all, err := ReadAll(r)
+	return slices.DeleteFunc(all, func(q Question) bool { return q.Status == Drafted || q.Status == Dropped }), err
+}
+
+// ReadAll is Read with the drafts, accepted or not.
+func ReadAll(r io.Reader) ([]Question, error) {
 	var out []Question
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
@@ -44,6 +63,9 @@ func Read(r io.Reader) ([]Question, error) {
 		}
 		if q.ID == "" || q.Question == "" {
 			return nil, fmt.Errorf("line %d of the questions: id and question must not be empty", n)
+		}
+		if !slices.Contains([]Status{"", Drafted, Accepted, Dropped}, q.Status) {
+			return nil, fmt.Errorf("line %d of the questions: %q is no status: it is draft, accepted or dropped", n, q.Status)
 		}
 		out = append(out, q)
 	}

@@ -72,6 +72,7 @@ func newFake(t *testing.T) *fake {
 	mux.HandleFunc("GET /v1/comparisons/c1", f.comparison)
 	mux.HandleFunc("GET /v1/comparisons/c1/html", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<!doctype html>")) })
 	mux.HandleFunc("GET /v1/documents/{id}", f.document)
+	f.desk(mux)
 	f.Server = httptest.NewServer(f.guard(mux))
 	t.Cleanup(f.Close)
 	return f

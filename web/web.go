@@ -1,5 +1,5 @@
 // Package web is the page of the server: ask, read the cited answer, open the
-// passage in its document, upload; and a page of the comparisons that were made. It is embedded in the binary, needs no
+// passage in its document, upload; a page of the comparisons that were made, and one of drafted questions. It is embedded in the binary, needs no
 // build step and loads nothing from anywhere else.
 //
 // Text of documents and models enters the page as text nodes only. The
@@ -37,7 +37,7 @@ type file struct {
 	etagZipped string
 }
 
-// Handler serves the page at /, that of reports at /reports, and their files under /assets/. It answers GET
+// Handler serves the page at /, that of reports at /reports, that of drafts at /drafts, and their files under /assets/. It answers GET
 // and HEAD; any other path is 404. Browsers keep the files and ask each time
 // whether they changed, so that a new binary shows at once.
 func Handler() http.Handler {

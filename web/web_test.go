@@ -41,6 +41,7 @@ func TestHandlerAnswers(t *testing.T) {
 		{"GET", "/", 200, "text/html; charset=utf-8"},
 		{"HEAD", "/", 200, "text/html; charset=utf-8"},
 		{"GET", "/reports", 200, "text/html; charset=utf-8"},
+		{"GET", "/drafts", 200, "text/html; charset=utf-8"},
 		{"GET", "/reports.html", 404, "text/plain; charset=utf-8"},
 		{"GET", "/assets/app.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/assets/style.css", 200, "text/css; charset=utf-8"},

@@ -63,7 +63,7 @@ func (c *cli) calibrate(ctx context.Context, f calibrateFlags) error {
 	override(&cfg, "", f.dataDir, f.model)
 	var set []eval.Question
 	if !f.reset {
-		if set, _, err = readQuestions(f.questions); err != nil {
+		if set, _, err = readQuestions(f.questions, false); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ import (
 type evalFlags struct {
 	store, questions, dataDir, model, label string
 	k, parallel                             int
-	answers, fresh                          bool
+	answers, fresh, drafts                  bool
 	prices                                  eval.Prices
 }
 
@@ -31,7 +31,7 @@ func (c *cli) evalCmd() *cobra.Command {
 	cmd.Short = "Score retrieval and answers on questions whose answers are known"
 	cmd.Long = "eval by itself is eval run: it asks every question of a file over a store, scores what comes back and\nkeeps the run. Its other words measure retrieval on sets of passages, and show and compare runs.\n\n" + evalRunHelp
 	cmd.Example = "  groundwork eval --store sample --questions eval/sample/questions.jsonl\n  groundwork eval retrieval --data ../data\n  groundwork eval diff 20261127-0915 last"
-	cmd.AddCommand(c.evalRunCmd("run"), c.evalListCmd(), c.evalShowCmd(), c.evalDiffCmd(), c.evalAnswersCmd(), c.evalRetrievalCmd(), c.evalChunksCmd())
+	cmd.AddCommand(c.evalRunCmd("run"), c.evalDraftCmd(), c.evalReviewCmd(), c.evalListCmd(), c.evalShowCmd(), c.evalDiffCmd(), c.evalAnswersCmd(), c.evalRetrievalCmd(), c.evalChunksCmd())
 	return cmd
 }
 
@@ -63,6 +63,7 @@ func (c *cli) evalRunCmd(name string) *cobra.Command {
 	flags.BoolVar(&f.answers, "answers", true, "also ask the model and score its answers")
 	flags.IntVar(&f.parallel, "parallel", 0, "questions at once; 0: as many as the model servers answer at once, at most 8")
 	flags.StringVar(&f.label, "label", "", "a word that names the run in lists")
+	flags.BoolVar(&f.drafts, "drafts", false, "also ask drafted questions that nobody has looked at")
 	flags.BoolVar(&f.fresh, "fresh", false, "start a new run instead of going on with one that broke off")
 	priceFlags(cmd, &f.prices)
 	addLocalFlags(cmd, &f.dataDir, &f.model)
@@ -83,14 +84,24 @@ func runStore(cfg configs.Config) runs.Store {
 	return runs.In(filepath.Join(cfg.Server.DataDir, "runs"))
 }
 
-// readQuestions gives a question set and its hash.
-func readQuestions(path string) (set []eval.Question, hash string, err error) {
+// readQuestions gives a question set and its hash; of drafted questions those that were accepted, or with drafts also those that
+// nobody has looked at.
+func readQuestions(path string, drafts bool) (set []eval.Question, hash string, err error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, "", err
 	}
-	if set, err = eval.Read(strings.NewReader(string(raw))); err != nil {
+	all, err := eval.ReadAll(strings.NewReader(string(raw)))
+	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", path, err)
+	}
+	for _, q := range all {
+		if q.Status != eval.Dropped && (drafts || q.Status != eval.Drafted) {
+			set = append(set, q)
+		}
+	}
+	if len(set) == 0 && len(all) > 0 {
+		return nil, "", fmt.Errorf("%s holds %d drafts and nobody has accepted one; look at them with `groundwork eval review %s`, or ask them with --drafts", path, len(all), path)
 	}
 	if len(set) == 0 {
 		return nil, "", fmt.Errorf("%s holds no questions", path)
@@ -101,7 +112,7 @@ func readQuestions(path string) (set []eval.Question, hash string, err error) {
 
 // evalRun asks, and keeps what comes back.
 func (c *cli) evalRun(ctx context.Context, f evalFlags) (runs.Run, []eval.Outcome, error) {
-	set, hash, err := readQuestions(f.questions)
+	set, hash, err := readQuestions(f.questions, f.drafts)
 	if err != nil {
 		return runs.Run{}, nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"groundwork/api"
 	"groundwork/configs"
 	"groundwork/docs"
+	"groundwork/eval/draft"
 	"groundwork/eval/reports"
 	"groundwork/ingest"
 	"groundwork/internal/telemetry"
@@ -316,6 +317,7 @@ func (a *App) buildAPI() error {
 		Asker: asker, Replayer: replayer{pipeline, a.library, a.cfg.Answer.KeepFor}, Models: a.observedModels(llm.NewCurrentModels(a.models.chat, a.models.embed)),
 		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library,
 		Comparisons: comparisons{reports.In(filepath.Join(a.cfg.Server.DataDir, "comparisons"))},
+		Drafts:      drafts{draft.Folder{Dir: DraftsDir(a.cfg)}},
 		Keys:        localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
 		Log:     a.opts.Log,
 		Observe: a.observeRequest,
