@@ -104,30 +104,79 @@ func readError(resp *http.Response) error {
 
 // document is a document as the API shows it.
 type document struct {
-	ID       string `json:"id"`
-	Filename string `json:"filename"`
-	Status   string `json:"status"`
-	SHA256   string `json:"sha256,omitempty"`
-	Error    *struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	} `json:"error"`
+	ID         string         `json:"id"`
+	Filename   string         `json:"filename"`
+	Status     string         `json:"status"`
+	Error      *problem       `json:"error"`
+	SHA256     string         `json:"sha256,omitempty"`
+	Bytes      int64          `json:"bytes,omitempty"`
+	Attributes map[string]any `json:"attributes,omitempty"`
+	Allow      []string       `json:"allow,omitempty"`
+}
+
+// problem is why a document failed.
+type problem struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// why names a failed document and what went wrong.
+func (d document) why() string {
+	if d.Error == nil {
+		return d.Filename
+	}
+	return fmt.Sprintf("%s: %s (%s)", d.Filename, d.Error.Message, d.Error.Code)
 }
 
 // upload sends one file. A server that is busy is asked again until ctx ends.
 func (c *client) upload(ctx context.Context, store, path string, open func() (io.ReadCloser, error)) (document, error) {
+	return patiently(ctx, func() (document, error) { return c.uploadOnce(ctx, store, path, open) })
+}
+
+// remove deletes a document; one that is gone already is as good.
+func (c *client) remove(ctx context.Context, store, id string) error {
+	_, err := patiently(ctx, func() (document, error) {
+		return document{}, c.call(ctx, http.MethodDelete, "/v1/documents/"+url.PathEscape(id)+"?store="+url.QueryEscape(store), nil, nil)
+	})
+	if statusOf(err) == http.StatusNotFound {
+		return nil
+	}
+	return err
+}
+
+// document is one document with its state.
+func (c *client) document(ctx context.Context, store, id string) (doc document, err error) {
+	err = c.call(ctx, http.MethodGet, "/v1/documents/"+url.PathEscape(id)+"?store="+url.QueryEscape(store), nil, &doc)
+	return doc, err
+}
+
+// patiently asks a server that is busy again until ctx ends.
+func patiently(ctx context.Context, ask func() (document, error)) (document, error) {
 	return backoff.Retry(ctx, func() (document, error) {
-		doc, err := c.uploadOnce(ctx, store, path, open)
+		doc, err := ask()
 		var e *apiError
 		switch {
 		case err == nil:
 			return doc, nil
-		case errors.As(err, &e) && (e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests):
+		case errors.As(err, &e) && e.busy():
 			return doc, backoff.RetryAfter(max(int(e.RetryAfter.Seconds()), 1))
 		default:
 			return doc, backoff.Permanent(err)
 		}
 	}, backoff.WithMaxElapsedTime(0))
+}
+
+func (e *apiError) busy() bool {
+	return e.Status == http.StatusServiceUnavailable || e.Status == http.StatusTooManyRequests
+}
+
+// statusOf is the HTTP status of an error that the server answered with, else 0.
+func statusOf(err error) int {
+	var e *apiError
+	if errors.As(err, &e) {
+		return e.Status
+	}
+	return 0
 }
 
 func (c *client) uploadOnce(ctx context.Context, store, path string, open func() (io.ReadCloser, error)) (document, error) {

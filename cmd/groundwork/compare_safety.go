@@ -57,22 +57,16 @@ func (k *comparing) safety(ctx context.Context, asker *cellAsker) (err error) {
 
 // fill uploads documents and waits until they can be found.
 func (k *comparing) fill(ctx context.Context, store string, documents map[string][]byte) error {
-	r := result{Store: store, Files: len(documents), Failed: []document{}}
-	pending := map[string]bool{}
+	files := make([]file, 0, len(documents))
 	for path, content := range documents {
-		doc, err := k.api.upload(ctx, store, path, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil })
-		if err != nil {
-			return err
-		}
-		r.settle(doc, pending)
+		files = append(files, file{path: path, open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }})
 	}
-	bar := k.cli.progress("reading", len(documents))
-	defer bar.done()
-	if err := k.cli.await(ctx, k.api, &r, pending, bar); err != nil {
+	t := newTransfer(k.cli, k.api, store, len(files))
+	if err := t.run(ctx, files); err != nil {
 		return err
 	}
-	if r.Ready != len(documents) {
-		return fmt.Errorf("%d of %d documents of the safety set were taken in", r.Ready, len(documents))
+	if t.r.Ready != len(documents) {
+		return fmt.Errorf("%d of %d documents of the safety set were taken in", t.r.Ready, len(documents))
 	}
 	return nil
 }

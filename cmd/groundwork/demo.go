@@ -76,7 +76,7 @@ func (c *cli) demo(ctx context.Context, d demoRun) error {
 		return err
 	}
 	override(&cfg, "", d.dataDir, d.model)
-	if _, err := collect([]string{d.docs}); err != nil {
+	if _, _, err := collect([]string{d.docs}, nil); err != nil {
 		return err
 	}
 	if err := c.setUp(ctx, cfg); err != nil {
@@ -88,7 +88,7 @@ func (c *cli) demo(ctx context.Context, d demoRun) error {
 		return err
 	}
 	defer stop()
-	r, err := c.ingest(ctx, api, []string{d.docs}, d.store)
+	r, err := c.ingest(ctx, api, []string{d.docs}, nil, d.store)
 	if err != nil {
 		return err
 	}

@@ -60,13 +60,13 @@ func (p *progress) skip(n int) {
 	}
 }
 
-// left is the time that the rest takes at the pace so far, or nothing when that is not known yet.
+// left is the pace so far and the time that the rest takes at it, or nothing when that is not known yet.
 func (p *progress) left(n int64) string {
 	if n <= p.from {
 		return ""
 	}
 	rest := time.Duration(float64(time.Since(p.began)) * float64(p.total-n) / float64(n-p.from))
-	return fmt.Sprintf(", about %s left", rest.Round(time.Second))
+	return fmt.Sprintf(", %.1f%s a second, about %s left", float64(n-p.from)/time.Since(p.began).Seconds(), p.unit, rest.Round(time.Second))
 }
 
 func (p *progress) set(n int) { p.set64(int64(n)) }
