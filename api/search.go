@@ -91,19 +91,29 @@ func (s *Server) find(c *gin.Context, scope rag.Scope, q openai.Search) ([]rag.R
 	defer release()
 	ctx, cancel := s.bounded(c.Request.Context())
 	defer cancel()
-	var all []rag.Ranked
-	for _, query := range q.Queries {
-		found, err := s.Asker.Search(ctx, scope, query, q.K)
-		if err != nil {
-			return nil, explain(ctx, err)
+	for try := 1; ; try++ {
+		var all []rag.Ranked
+		for _, query := range q.Queries {
+			found, err := s.Asker.Search(ctx, scope, query, q.K)
+			if err != nil {
+				return nil, explain(ctx, err)
+			}
+			all = append(all, found...)
 		}
-		all = append(all, found...)
+		if len(q.Queries) == 1 {
+			return shown(all, q), nil
+		}
+		newest, mixed := rag.NewestVersions(all)
+		if mixed && try < searchTries { // a document was replaced between two queries
+			continue
+		}
+		all = slices.DeleteFunc(all, func(r rag.Ranked) bool { return r.Passage.Version < newest[r.Passage.DocumentID] })
+		return shown(merge(all), q), nil
 	}
-	if len(q.Queries) > 1 {
-		all = merge(all)
-	}
-	return shown(all, q), nil
 }
+
+// searchTries is how often several queries are run until all see each document in one version.
+const searchTries = 4
 
 // merge keeps the best of each passage, what was chosen before what was dropped.
 func merge(all []rag.Ranked) []rag.Ranked {

@@ -114,9 +114,10 @@ func (p *Pipeline) Search(ctx context.Context, scope Scope, query string, k int)
 // retrieve embeds the query, asks both legs side by side and fuses them.
 func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watch *stopwatch) (ranking, error) {
 	var l legs
+	var vector []float32
 	err := together(
-		func() error {
-			vector, err := p.Embedder.EmbedQuery(ctx, query)
+		func() (err error) {
+			vector, err = p.Embedder.EmbedQuery(ctx, query)
 			watch.lap("embed")
 			if err == nil {
 				l.dense, err = p.Searcher.Dense(ctx, scope, vector, p.Options.Candidates)
@@ -128,21 +129,12 @@ func (p *Pipeline) retrieve(ctx context.Context, scope Scope, query string, watc
 				return err
 			}
 			l.terms = unique(p.Analyze(query))
-			idf, err := p.Searcher.IDF(ctx, scope, l.terms)
-			if err != nil {
-				return err
-			}
-			for _, w := range idf {
-				l.ideal += w * (bm25K1 + 1)
-			}
-			l.idf = idf
-			l.text, err = p.Searcher.Text(ctx, scope, l.terms, p.Options.Candidates)
-			return err
+			return p.byText(ctx, scope, &l)
 		})
 	if err != nil {
 		return ranking{}, err
 	}
-	passages, err := p.Passages.Passages(ctx, scope, ids(l.dense, l.text))
+	passages, err := p.load(ctx, scope, vector, &l)
 	if err != nil {
 		return ranking{}, err
 	}

@@ -31,6 +31,7 @@ func (s Scope) Whole() Scope {
 type Passage struct {
 	ChunkID    string // UUIDv5(store, document, version, sequence)
 	DocumentID string // file-…
+	Version    int    // of the document
 	Filename   string // the document's relative path in its store
 	Seq        int    // position among the chunks of its document, from 0
 	Start, End int    // code points in the document's text

@@ -18,7 +18,7 @@ func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string
 	err := s.read(ctx, "read passages", func(ctx context.Context, q querier) error {
 		for ids := range slices.Chunk(chunkIDs, passageBatch) {
 			in, args := inList(ids)
-			passages, err := collect(ctx, q, scanPassage, `SELECT c.id, c.document_id, d.path, c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text, d.attributes, d.allow
+			passages, err := collect(ctx, q, scanPassage, `SELECT c.id, c.document_id, c.version, d.path, c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text, d.attributes, d.allow
 				FROM chunks c JOIN documents d ON d.store_id = c.store_id AND d.id = c.document_id WHERE c.tenant = ? AND c.store_id = ? AND c.id IN `+in, append([]any{scope.Tenant, scope.Store}, args...)...)
 			if err != nil {
 				return err
@@ -43,15 +43,19 @@ func (s *Store) Passages(ctx context.Context, scope rag.Scope, chunkIDs []string
 	return out, nil
 }
 
-// DocumentPassages are the chunks of a document's live version, in order.
+// DocumentPassages are the chunks of a document's live version, in order; the
+// document's LiveVersion is theirs.
 func (s *Store) DocumentPassages(ctx context.Context, scope rag.Scope, id string) (doc rag.Document, passages []rag.Passage, err error) {
 	err = s.read(ctx, "read a document's passages", func(ctx context.Context, q querier) error {
 		if doc, err = findDocument(ctx, q, scope, id); err != nil {
 			return err
 		}
-		passages, err = collect(ctx, q, scanPassage, `SELECT id, document_id, ?, seq, start_at, end_at, page, heading, header, text, '{}', '[]'
-			FROM chunks WHERE tenant = ? AND store_id = ? AND document_id = ? AND version = ? ORDER BY seq`,
-			doc.Path, scope.Tenant, scope.Store, id, doc.LiveVersion)
+		passages, err = collect(ctx, q, scanPassage, `SELECT c.id, c.document_id, c.version, d.path, c.seq, c.start_at, c.end_at, c.page, c.heading, c.header, c.text, '{}', '[]'
+			FROM chunks c JOIN documents d ON d.store_id = c.store_id AND d.id = c.document_id AND d.live_version = c.version
+			WHERE c.tenant = ? AND c.store_id = ? AND c.document_id = ? ORDER BY c.seq`, scope.Tenant, scope.Store, id)
+		if len(passages) > 0 { // it may have been replaced since the document was read
+			doc.LiveVersion = passages[0].Version
+		}
 		return err
 	})
 	return doc, passages, err
@@ -61,7 +65,7 @@ func scanPassage(row scanner) (rag.Passage, error) {
 	var p rag.Passage
 	var heading string
 	var attributes, allow []byte
-	err := row.Scan(&p.ChunkID, &p.DocumentID, &p.Filename, &p.Seq, &p.Start, &p.End, &p.Page, &heading, &p.Header, &p.Text, &attributes, &allow)
+	err := row.Scan(&p.ChunkID, &p.DocumentID, &p.Version, &p.Filename, &p.Seq, &p.Start, &p.End, &p.Page, &heading, &p.Header, &p.Text, &attributes, &allow)
 	if err != nil {
 		return rag.Passage{}, err
 	}

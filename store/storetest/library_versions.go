@@ -172,9 +172,9 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 		got, err := f.Passages(t.Context(), scope, []string{id(2), "absent", id(0)})
 		require.NoError(t, err)
 		require.Equal(t, []rag.Passage{
-			{ChunkID: id(2), DocumentID: doc.ID, Filename: "guides/leave.md", Seq: 2, Start: 10, End: 14, Page: 3,
+			{ChunkID: id(2), DocumentID: doc.ID, Version: doc.Version, Filename: "guides/leave.md", Seq: 2, Start: 10, End: 14, Page: 3,
 				Heading: []string{"Leave", "Part 2"}, Header: "Handbook", Text: "Tage"},
-			{ChunkID: id(0), DocumentID: doc.ID, Filename: "guides/leave.md", Seq: 0, Start: 0, End: 4, Page: 1,
+			{ChunkID: id(0), DocumentID: doc.ID, Version: doc.Version, Filename: "guides/leave.md", Seq: 0, Start: 0, End: 4, Page: 1,
 				Heading: []string{"Leave", "Part 0"}, Header: "Handbook", Text: "über"},
 		}, got)
 		for _, other := range []rag.Scope{{Tenant: "other", Store: scope.Store}, f.scope(t, "other")} {
