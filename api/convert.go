@@ -161,9 +161,21 @@ func fromFile(f rag.File) openai.File {
 func deleted(id, kind string, r *rag.Receipt) openai.Deleted {
 	d := openai.Deleted{ID: id, Object: kind, Deleted: true}
 	if r != nil {
-		d.Receipt = &openai.Receipt{Chunks: r.Chunks, Vectors: r.Vectors, Blobs: r.Blobs, SHA256: r.SHA256, DeletedAt: unix(r.DeletedAt)}
+		d.Groundwork = &openai.Deletion{Receipt: fromReceipt(*r)}
 	}
 	return d
+}
+
+func fromReceipt(r rag.Receipt) openai.Receipt {
+	out := openai.Receipt{ID: r.ID, ObjectID: r.ObjectID, StoreID: r.StoreID, SHA256: r.SHA256, RequestedAt: unix(r.RequestedAt), Hash: r.Hash()}
+	if r.Complete() {
+		at := unix(r.DeletedAt)
+		out.DeletedAt = &at
+	}
+	out.Removed.Library.Versions, out.Removed.Library.Passages, out.Removed.Library.Answers = r.Versions, r.Passages, r.Answers
+	out.Removed.Index.Chunks, out.Removed.Index.Vectors = r.Chunks, r.Vectors
+	out.Removed.Files.Originals = r.Blobs
+	return out
 }
 
 func list(s []string) []string {

@@ -97,6 +97,21 @@ func (s *Server) deleteDocument(c *gin.Context) error {
 	return nil
 }
 
+// getReceipt answers what a deletion removed. What was deleted may have lain in
+// any store, so only keys of the whole tenant are told.
+func (s *Server) getReceipt(c *gin.Context) error {
+	p := caller(c)
+	if err := authorize(p, verbWrite, object{tenant: true}); err != nil {
+		return err
+	}
+	r, err := s.Receipts.Receipt(c.Request.Context(), p.Tenant, c.Param("id"))
+	if err != nil {
+		return err
+	}
+	s.reply(c, http.StatusOK, fromReceipt(r))
+	return nil
+}
+
 // openDocument sends a browser to the web page, which asks for the key, fetches
 // the text and marks the span.
 func (s *Server) openDocument(c *gin.Context) {

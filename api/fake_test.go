@@ -247,7 +247,7 @@ func (l *library) Remove(_ context.Context, scope rag.Scope, id string) (rag.Rec
 	if len(l.docs) == n {
 		return rag.Receipt{}, missing("document")
 	}
-	return rag.Receipt{DocumentID: id, Chunks: 3, Vectors: 3, Blobs: 1, SHA256: "ab", DeletedAt: clock}, nil
+	return rag.Receipt{ID: "del_1", ObjectID: id, Chunks: 3, Vectors: 3, Blobs: 1, SHA256: "ab", RequestedAt: clock, DeletedAt: clock}, nil
 }
 
 func (l *library) RemoveFile(_ context.Context, tenant, id string) (rag.Receipt, error) {
@@ -255,7 +255,14 @@ func (l *library) RemoveFile(_ context.Context, tenant, id string) (rag.Receipt,
 	defer l.mu.Unlock()
 	l.files = slices.DeleteFunc(l.files, func(f rag.File) bool { return f.ID == id && f.Tenant == tenant })
 	l.docs = slices.DeleteFunc(l.docs, func(d rag.Document) bool { return d.ID == id && d.Tenant == tenant })
-	return rag.Receipt{DocumentID: id, Blobs: 1, DeletedAt: clock}, nil
+	return rag.Receipt{ID: "del_2", ObjectID: id, Blobs: 1, RequestedAt: clock, DeletedAt: clock}, nil
+}
+
+func (l *library) Receipt(_ context.Context, tenant, id string) (rag.Receipt, error) {
+	if tenant != "default" || id != "del_1" {
+		return rag.Receipt{}, missing("receipt")
+	}
+	return rag.Receipt{ID: id, ObjectID: "file-1", RequestedAt: clock}, nil
 }
 
 func (l *library) RemoveStore(_ context.Context, scope rag.Scope) error {

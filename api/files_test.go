@@ -47,7 +47,7 @@ func TestFiles(t *testing.T) {
 		{name: "one", path: "/file-2", status: 200, has: []string{`"bytes":3`, `"status":"processed"`}},
 		{name: "unknown", path: "/file-9", status: 404, code: "not_found", has: []string{"file-9"}},
 		{name: "no text", path: "/file-2/text", status: 404, code: "not_found", has: []string{"no text yet"}},
-		{name: "delete", method: "DELETE", path: "/file-2", status: 200, has: []string{`"object":"file"`, `"blobs":1`}},
+		{name: "delete", method: "DELETE", path: "/file-2", status: 200, has: []string{`"object":"file"`, `"originals":1`, `"id":"del_2"`, `"hash":"`}},
 		{name: "deleted", path: "/file-2", status: 404, code: "not_found"},
 	} {
 		if sc.method == "" {
@@ -128,6 +128,20 @@ func TestVectorStores(t *testing.T) {
 			sc.method = "GET"
 		}
 		sc.path, sc.key = "/v1/vector_stores"+sc.path, keyAdmin
+		sc.run(t, b)
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, sc := range []scenario{
+		{name: "under way", path: "/del_1", key: keyWrite, status: 200, has: []string{`"object_id":"file-1"`, `"deleted_at":null`, `"passages":0`}, not: []string{"hash"}},
+		{name: "unknown", path: "/del_2", key: keyWrite, status: 404, code: "not_found"},
+		{name: "of another tenant", path: "/del_1", key: keyOther, status: 404, code: "not_found"},
+		{name: "a key for some stores", path: "/del_1", key: keyLimited, status: 403, code: "insufficient_scope"},
+	} {
+		sc.method, sc.path = "GET", "/v1/receipts"+sc.path
 		sc.run(t, b)
 	}
 }

@@ -70,6 +70,12 @@ type Remover interface {
 	CancelBatch(ctx context.Context, scope rag.Scope, batchID string) error
 }
 
+// Receipts are what deletions removed (store/sql).
+type Receipts interface {
+	// Receipt finds one by its own id, or the newest one by that of what was deleted.
+	Receipt(ctx context.Context, tenant, id string) (rag.Receipt, error)
+}
+
 // Batches keeps which files were attached together (store/sql). A batch that is
 // not in the scope gives rag.CodeNotFound, and so does one without a document
 // that the scope's groups may read.

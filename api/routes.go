@@ -51,6 +51,8 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.GET("/documents/:id/passages", s.to(verbAsk, s.documentPassages))
 	v1.DELETE("/documents/:id", s.to(verbWrite, s.deleteDocument))
 
+	v1.GET("/receipts/:id", s.to(verbWrite, s.getReceipt))
+
 	v1.POST("/files", s.to(verbWrite, s.uploadFile))
 	v1.GET("/files", s.to(verbAsk, s.listFiles))
 	v1.GET("/files/:id", s.to(verbAsk, s.getFile))

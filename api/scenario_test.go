@@ -62,6 +62,9 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 			if method == "DELETE" || method == "POST" && !strings.HasSuffix(path, "search") && !strings.HasSuffix(path, "completions") && !strings.HasSuffix(path, "responses") && !strings.Contains(path, "embeddings") {
 				verb, lacking = "write", keyAsk
 			}
+			if strings.HasPrefix(path, "/v1/receipts") {
+				verb, lacking = "write", keyAsk
+			}
 			if strings.HasPrefix(path, "/v1/comparisons") || strings.HasPrefix(path, "/v1/drafts") || strings.HasSuffix(path, "/replay") {
 				verb, lacking = "admin", keyWrite
 			}

@@ -26,6 +26,7 @@ type Deps struct {
 	Contents    Contents
 	Stores      Stores
 	Batches     Batches
+	Receipts    Receipts
 	Keys        Keys
 	Health      Health
 	Page        http.Handler // the web page: /, /reports, /drafts and /assets/

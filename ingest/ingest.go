@@ -132,14 +132,16 @@ type Catalog interface {
 	Unreferenced(ctx context.Context, sha256 []string) ([]string, error)
 }
 
-// Removal is a deletion that is decided, of which the index may still hold
+// Removal is a deletion that is decided, of which index and files may still hold
 // something. It stays pending, with a sweep job, until Removed.
 type Removal struct {
-	ID      string
-	Tenant  string
-	Targets []Target
-	SHA256  string   // of the file that was asked for; empty for a store
-	Blobs   []string // that nothing referred to when the rows went
+	ID       string // also of its receipt
+	Tenant   string
+	StoreID  string // empty for a file
+	ObjectID string // what was asked to be deleted
+	Targets  []Target
+	SHA256   string   // of the file that was asked for; empty for a store
+	Blobs    []string // that nothing referred to when the rows went
 }
 
 // Target is a document in a store, or a whole store when DocumentID is empty.
@@ -148,8 +150,8 @@ type Target struct {
 	DocumentID string
 }
 
-// Trash deletes. The first three take everything out of the library in one
-// transaction and enqueue a sweep job with it; the same file cannot be
+// Trash deletes: it takes everything out of the library in one transaction, and
+// begins the receipt and enqueues a sweep job with it; the same file cannot be
 // attached to the same store (rag.CodeConflict) until Removed.
 type Trash interface {
 	// Remove deletes the document from its store, and the file itself when it
@@ -157,10 +159,22 @@ type Trash interface {
 	Remove(ctx context.Context, scope rag.Scope, documentID string) (Removal, error)
 	RemoveFile(ctx context.Context, tenant, fileID string) (Removal, error)
 	RemoveStore(ctx context.Context, scope rag.Scope) (Removal, error)
-	// Pending gives ErrDone once Removed was called. Blobs are not known any more.
+	Removals
+}
+
+// Removals are deletions on their way, and the receipts of all.
+type Removals interface {
+	// Pending gives ErrDone once Removed was called.
 	Pending(ctx context.Context, tenant, removalID string) (Removal, error)
-	// Removed says that the index holds nothing of it any more.
-	Removed(ctx context.Context, r Removal) error
+	// Swept adds what the index held to the receipt.
+	Swept(ctx context.Context, r Removal, chunks, vectors int) error
+	// Removed says that index and files hold nothing of it any more, and how many
+	// originals went. When it returns, the disk holds nothing of the rows either,
+	// as far as the database can tell; then the receipt is complete. It may be called twice.
+	Removed(ctx context.Context, r Removal, originals int) error
+	// Receipt is that of a removal, or of what was deleted last under an id;
+	// rag.CodeNotFound when there is none.
+	Receipt(ctx context.Context, tenant, id string) (rag.Receipt, error)
 }
 
 // Batches cancels files that were attached together.

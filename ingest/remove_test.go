@@ -23,7 +23,15 @@ func TestRemovingGivesAReceiptAndKeepsWhatOthersUse(t *testing.T) {
 	two := s.settled(t, s.upload(t, scope, "copy.md", numbered(6)))
 	receipt, err := s.Remove(t.Context(), scope, one.ID)
 	require.NoError(t, err)
-	require.Equal(t, rag.Receipt{DocumentID: one.ID, Chunks: 6, Vectors: 6, SHA256: one.SHA256, DeletedAt: receipt.DeletedAt}, receipt)
+	require.Equal(t, rag.Receipt{ID: receipt.ID, ObjectID: one.ID, StoreID: scope.Store, SHA256: one.SHA256, Versions: 1, Passages: 6, Chunks: 6, Vectors: 6,
+		RequestedAt: receipt.RequestedAt, DeletedAt: receipt.DeletedAt}, receipt)
+	require.True(t, receipt.Complete())
+	require.Len(t, receipt.Hash(), 64)
+	for _, id := range []string{receipt.ID, one.ID} {
+		again, err := s.store.Receipt(t.Context(), scope.Tenant, id)
+		require.NoError(t, err)
+		require.Equal(t, receipt, again)
+	}
 	require.Empty(t, s.index.held(one).Versions)
 	requireIndexed(t, s, two)
 	receipt, err = s.Remove(t.Context(), scope, two.ID)
@@ -75,6 +83,12 @@ func TestRemovingAStoreRemovesEverythingInIt(t *testing.T) {
 	s.settled(t, docs[0])
 	require.NoError(t, s.RemoveStore(t.Context(), scope))
 	eventually(t, "the jobs end", func() bool { return !s.busy(t) })
+	receipt, err := s.store.Receipt(t.Context(), scope.Tenant, scope.Store)
+	require.NoError(t, err)
+	require.Equal(t, 2, receipt.Versions)
+	require.Equal(t, 2, receipt.Blobs)
+	require.GreaterOrEqual(t, receipt.Passages, 3)
+	require.Equal(t, receipt.Passages, receipt.Chunks)
 	for _, doc := range docs {
 		require.Empty(t, s.index.held(doc).Versions)
 	}
@@ -100,8 +114,19 @@ func TestAnInterruptedDeletionIsCompleted(t *testing.T) {
 	_, err = s.store.Document(t.Context(), scope, doc.ID)
 	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err), "gone for its user at once")
 	require.NotEmpty(t, s.index.held(doc).Versions)
+	receipt, err := s.store.Receipt(t.Context(), scope.Tenant, doc.ID)
+	require.NoError(t, err)
+	require.False(t, receipt.Complete(), "not before everything is gone")
+	require.Empty(t, receipt.Hash())
+	require.NotEmpty(t, s.blobs(t))
 	down.Store(false)
-	eventually(t, "a job removes the rest", func() bool { return len(s.index.held(doc).Versions) == 0 })
+	eventually(t, "a job removes the rest", func() bool {
+		receipt, err = s.store.Receipt(t.Context(), scope.Tenant, doc.ID)
+		return err == nil && receipt.Complete()
+	})
+	require.Empty(t, s.index.held(doc).Versions)
+	require.Empty(t, s.blobs(t))
+	require.Equal(t, []int{3, 3, 1}, []int{receipt.Passages, receipt.Chunks, receipt.Blobs})
 }
 
 func TestManyUploadsAndDeletionsOfTheSameContent(t *testing.T) {

@@ -180,7 +180,7 @@ func searchable(err error) error {
 func (s *Service) sweepJob(ctx context.Context, args SweepArgs) error {
 	r, err := s.Trash.Pending(ctx, args.Tenant, args.RemovalID)
 	if err == nil {
-		_, _, err = s.sweep(ctx, r)
+		err = s.sweep(ctx, r)
 	}
 	if errors.Is(err, ErrDone) {
 		return nil

@@ -115,15 +115,5 @@ type Key struct {
 	RevokedAt *time.Time
 }
 
-// Receipt is what a deletion removed.
-type Receipt struct {
-	DocumentID string
-	Chunks     int
-	Vectors    int
-	Blobs      int
-	SHA256     string
-	DeletedAt  time.Time
-}
-
 // DefaultTenant owns everything until tenants are made.
 const DefaultTenant = "default"

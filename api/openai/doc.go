@@ -100,19 +100,43 @@ func NewList[T any](data []T, more bool, id func(T) string) List[T] {
 
 // Deleted confirms a deletion.
 type Deleted struct {
-	ID      string   `json:"id"`
-	Object  string   `json:"object"`
-	Deleted bool     `json:"deleted"`
-	Receipt *Receipt `json:"groundwork,omitempty"`
+	ID         string    `json:"id"`
+	Object     string    `json:"object"`
+	Deleted    bool      `json:"deleted"`
+	Groundwork *Deletion `json:"groundwork,omitempty"`
 }
 
-// Receipt is what a deletion removed.
+// Deletion is what Deleted says beside OpenAI's fields.
+type Deletion struct {
+	Receipt Receipt `json:"receipt"`
+}
+
+// Receipt is what a deletion removed, by place.
 type Receipt struct {
-	Chunks    int    `json:"chunks"`
-	Vectors   int    `json:"vectors"`
-	Blobs     int    `json:"blobs"`
-	SHA256    string `json:"sha256"`
-	DeletedAt int64  `json:"deleted_at"` // Unix seconds
+	ID          string  `json:"id"`
+	ObjectID    string  `json:"object_id"`
+	StoreID     string  `json:"store_id"`
+	SHA256      string  `json:"sha256"` // of the original
+	RequestedAt int64   `json:"requested_at"`
+	DeletedAt   *int64  `json:"deleted_at"` // null while something may be left
+	Removed     Removed `json:"removed"`
+	Hash        string  `json:"hash,omitempty"` // of the rest
+}
+
+// Removed counts what went.
+type Removed struct {
+	Library struct {
+		Versions int `json:"versions"`
+		Passages int `json:"passages"`
+		Answers  int `json:"answers"`
+	} `json:"library"`
+	Index struct {
+		Chunks  int `json:"chunks"`
+		Vectors int `json:"vectors"`
+	} `json:"index"`
+	Files struct {
+		Originals int `json:"originals"`
+	} `json:"files"`
 }
 
 func orNull(s string) *string {

@@ -61,6 +61,7 @@ func TestGolden(t *testing.T) {
 		{DocumentID: "file-1", Filename: "leave.md", ChunkID: "c2", Heading: []string{}, Text: "weak", Score: 0.1, TextRank: openai.Page(4), TextScore: 2.5, Dropped: openai.OrNull("weak")},
 	}
 	id := func(d openai.Document) string { return d.ID }
+	deletedAt := int64(12)
 	for name, v := range map[string]any{
 		"completion":           openai.FromAnswer(head(), answered()),
 		"completion_abstained": openai.FromAnswer(head(), abstained()),
@@ -85,7 +86,8 @@ func TestGolden(t *testing.T) {
 			openai.NewModel("llama3.1:8b@handbook", "answers", "vs_1", 11), openai.NewModel("bge", "embedding", "", 10)}),
 		"uploads": openai.NewUploads("vs_1", []openai.Upload{{ID: openai.OrNull("file-1"), Filename: "a.md", Status: "queued"},
 			{Filename: "../x", Status: "failed", Error: openai.NewFileError("invalid_request", "Rename it.")}}),
-		"deleted": openai.Deleted{ID: "file-1", Object: "file", Deleted: true, Receipt: &openai.Receipt{Chunks: 3, Vectors: 3, Blobs: 1, SHA256: "ab", DeletedAt: 12}},
+		"deleted": openai.Deleted{ID: "file-1", Object: "file", Deleted: true, Groundwork: &openai.Deletion{
+			Receipt: openai.Receipt{ID: "del_1", ObjectID: "file-1", StoreID: "vs_1", SHA256: "ab", RequestedAt: 11, DeletedAt: &deletedAt, Hash: "cd"}}},
 	} {
 		data, err := openai.Marshal(v)
 		require.NoError(t, err, name)

@@ -19,8 +19,11 @@ func (s *Store) KeepAnswer(ctx context.Context, scope rag.Scope, id, body string
 		}
 		for _, document := range unique(documents) { // one that is gone by now must not leave its text here
 			var there int
-			err := tx.QueryRowContext(ctx, "SELECT count(*) FROM documents WHERE store_id = ? AND id = ?", scope.Store, document).Scan(&there)
-			if err != nil || there == 0 {
+			err := tx.QueryRowContext(ctx, "SELECT 1 FROM documents WHERE store_id = ? AND id = ?"+tx.d.keepRow, scope.Store, document).Scan(&there)
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			if err != nil {
 				return err
 			}
 		}

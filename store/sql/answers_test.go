@@ -54,7 +54,7 @@ func keepAndForget(t *testing.T, store *sql.Store, disk func() string) {
 	}
 	removal, err := store.Remove(t.Context(), scope, doc.ID)
 	require.NoError(t, err)
-	require.NoError(t, store.Removed(t.Context(), removal))
+	require.NoError(t, store.Removed(t.Context(), removal, 0))
 	require.Equal(t, rag.CodeNotFound, kept(scope.Tenant, "ans_2", time.Hour), "it goes with its document")
 	if disk != nil {
 		require.NotContains(t, disk(), "quetzalcoatl")

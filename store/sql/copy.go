@@ -31,6 +31,8 @@ var tables = []table{
 	{"document_groups", 3, "store_id, document_id, name", 500},
 	{"versions", 3, "store_id, document_id, version, tenant, sha256, text", 8}, // texts of up to 10 MB
 	{"chunks", 2, "store_id, id, tenant, document_id, version, seq, start_at, end_at, page, heading, header, text", 500},
+	{"receipts", 1, `id, tenant, store_id, object_id, sha256, created_at, deleted_at, versions, passages, answers, chunks, vectors, originals,
+		blobs, job_id`, 500},
 	{"removals", 3, "id, store_id, document_id, tenant, job_id, created_at", 500},
 	{"file_batches", 1, "id, tenant, store_id, created_at, cancelled", 500},
 	{"file_batch_files", 2, "batch_id, file_id", 500},
@@ -155,7 +157,7 @@ func (s *Store) resume(ctx context.Context, tx *txn) error {
 	if err != nil {
 		return err
 	}
-	removals, err := collect(ctx, tx, scanAny(2), "SELECT DISTINCT id, tenant FROM removals ORDER BY id")
+	removals, err := collect(ctx, tx, scanAny(2), "SELECT id, tenant FROM receipts WHERE deleted_at = 0 ORDER BY id")
 	if err != nil {
 		return err
 	}
@@ -165,8 +167,10 @@ func (s *Store) resume(ctx context.Context, tx *txn) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.exec(ctx, "UPDATE removals SET job_id = ? WHERE id = ?", job.Job.ID, id); err != nil {
-			return err
+		for _, table := range []string{"removals", "receipts"} {
+			if err := tx.exec(ctx, "UPDATE "+table+" SET job_id = ? WHERE id = ?", job.Job.ID, id); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestDeletedTextIsGoneFromDisk(t *testing.T) {
 
 	removal, err := store.Remove(t.Context(), scope, doc.ID)
 	require.NoError(t, err)
-	require.NoError(t, store.Removed(t.Context(), removal))
+	require.NoError(t, store.Removed(t.Context(), removal, 0))
 	for _, secret := range secrets {
 		require.NotContains(t, bytesOnDisk(t, path), secret)
 	}

@@ -70,7 +70,7 @@ func (s *Store) CancelBatch(ctx context.Context, scope rag.Scope, id string) (r 
 		if err := tx.exec(ctx, "UPDATE file_batches SET cancelled = 1 WHERE id = ?", id); err != nil {
 			return err
 		}
-		r = ingest.Removal{Tenant: scope.Tenant}
+		r = ingest.Removal{Tenant: scope.Tenant, StoreID: scope.Store, ObjectID: id}
 		waiting, err := s.unfinished(ctx, tx, scope, id)
 		if err != nil || len(waiting) == 0 {
 			return err
@@ -81,7 +81,7 @@ func (s *Store) CancelBatch(ctx context.Context, scope rag.Scope, id string) (r 
 		in, args := inList(waiting)
 		store := append([]any{scope.Store}, args...)
 		return s.remove(ctx, tx, &r,
-			query{"SELECT sha256 FROM versions WHERE store_id = ? AND document_id IN " + in, store},
+			query{"store_id = ? AND document_id IN " + in, store},
 			query{"DELETE FROM documents WHERE store_id = ? AND id IN " + in, store},
 			query{"DELETE FROM files WHERE id IN " + in + " AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256", args})
 	})

@@ -125,7 +125,7 @@ func journey(ctx context.Context, stores []*sql.Store, scope rag.Scope, i, chunk
 	if err != nil {
 		return err
 	}
-	return stores[(i+1)%3].Removed(ctx, r)
+	return stores[(i+1)%3].Removed(ctx, r, 0)
 }
 
 func parsed(ctx context.Context, store *sql.Store, ref ingest.Ref, chunks int) error {

@@ -24,9 +24,10 @@ func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) 
 		if err != nil {
 			return err
 		}
-		r = ingest.Removal{Tenant: scope.Tenant, SHA256: doc.SHA256, Targets: []ingest.Target{{StoreID: scope.Store, DocumentID: documentID}}}
+		r = ingest.Removal{Tenant: scope.Tenant, StoreID: scope.Store, ObjectID: documentID, SHA256: doc.SHA256,
+			Targets: []ingest.Target{{StoreID: scope.Store, DocumentID: documentID}}}
 		return s.remove(ctx, tx, &r,
-			query{"SELECT sha256 FROM versions WHERE store_id = ? AND document_id = ?", []any{scope.Store, documentID}},
+			query{"store_id = ? AND document_id = ?", []any{scope.Store, documentID}},
 			query{"DELETE FROM documents WHERE store_id = ? AND id = ?", []any{scope.Store, documentID}},
 			query{"DELETE FROM files WHERE id = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
 				[]any{documentID}})
@@ -48,13 +49,13 @@ func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest
 		if err != nil {
 			return err
 		}
-		r = ingest.Removal{Tenant: tenant, SHA256: f.SHA256}
+		r = ingest.Removal{Tenant: tenant, ObjectID: fileID, SHA256: f.SHA256}
 		for _, id := range stores {
 			r.Targets = append(r.Targets, ingest.Target{StoreID: id, DocumentID: fileID})
 		}
 		id := []any{fileID}
 		return s.remove(ctx, tx, &r,
-			query{"SELECT sha256 FROM versions WHERE document_id = ?", id},
+			query{"document_id = ?", id},
 			query{"DELETE FROM documents WHERE id = ?", id},
 			query{"DELETE FROM files WHERE id = ? RETURNING sha256", id})
 	})
@@ -67,9 +68,9 @@ func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Remo
 		if err := oneStore(ctx, tx, scope, tx.d.deleteRow); err != nil {
 			return err
 		}
-		r = ingest.Removal{Tenant: scope.Tenant, Targets: []ingest.Target{{StoreID: scope.Store}}}
+		r = ingest.Removal{Tenant: scope.Tenant, StoreID: scope.Store, ObjectID: scope.Store, Targets: []ingest.Target{{StoreID: scope.Store}}}
 		return s.remove(ctx, tx, &r,
-			query{"SELECT sha256 FROM versions WHERE store_id = ?", []any{scope.Store}},
+			query{"store_id = ?", []any{scope.Store}},
 			query{"DELETE FROM stores WHERE id = ?", []any{scope.Store}},
 			query{"DELETE FROM files WHERE tenant = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
 				[]any{scope.Tenant}})
@@ -110,29 +111,33 @@ type query struct {
 }
 
 // remove reads the blobs of what goes, deletes the rows and then the files
-// (which gives more blobs), and leaves the removal pending with its sweep job.
-func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, blobs, rows, files query) error {
-	freed, err := collect(ctx, tx, scanString, blobs.text, blobs.args...)
+// (which gives more blobs), and leaves the removal pending with its receipt and
+// its sweep job. of is the condition for the rows of texts and chunks.
+func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, of, rows, files query) error {
+	freed, err := collect(ctx, tx, scanString, "SELECT sha256 FROM versions WHERE "+of.text, of.args...)
 	if err != nil {
 		return err
 	}
-	if err := tx.exec(ctx, rows.text, rows.args...); err != nil {
+	removed := rag.Receipt{Versions: len(freed)}
+	if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM chunks WHERE "+of.text, of.args...).Scan(&removed.Passages); err != nil {
 		return err
 	}
-	for _, t := range r.Targets { // answers that were made from it hold its text
-		err := tx.exec(ctx, "DELETE FROM kept_answers WHERE id IN (SELECT answer_id FROM kept_answer_documents WHERE store_id = ? AND document_id = ?)", t.StoreID, t.DocumentID)
-		if err != nil {
-			return err
-		}
+	if removed.Answers, err = removeAnswers(ctx, tx, r.Targets, true); err != nil {
+		return err
 	}
+	if err := tx.exec(ctx, rows.text, rows.args...); err != nil { // waits for answers that are being kept
+		return err
+	}
+	answers, err := removeAnswers(ctx, tx, r.Targets, false)
+	if err != nil {
+		return err
+	}
+	removed.Answers += answers
 	more, err := collect(ctx, tx, scanString, files.text, files.args...)
 	if err != nil {
 		return err
 	}
-	if r.Blobs = unique(append(freed, more...)); len(r.Targets) == 0 {
-		return nil
-	}
-	r.ID = newID("del_")
+	r.ID, r.Blobs = newID("del_"), unique(append(freed, more...))
 	job, err := s.jobs.InsertTx(ctx, tx.Tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
 		&river.InsertOpts{ScheduledAt: time.Now().Add(s.opt.SweepAfter)}) // the queue's clock is the real one
 	if err != nil {
@@ -145,48 +150,29 @@ func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, blobs, r
 			return err
 		}
 	}
-	return nil
+	return s.beginReceipt(ctx, tx, *r, removed, job.Job.ID)
 }
 
-// Pending gives ErrDone once Removed was called.
-func (s *Store) Pending(ctx context.Context, tenant, removalID string) (r ingest.Removal, err error) {
-	err = s.read(ctx, "read a removal", func(ctx context.Context, q querier) error {
-		targets, err := collect(ctx, q, func(row scanner) (t ingest.Target, err error) {
-			err = row.Scan(&t.StoreID, &t.DocumentID)
-			return t, err
-		}, "SELECT store_id, document_id FROM removals WHERE tenant = ? AND id = ? ORDER BY store_id, document_id", tenant, removalID)
-		if err == nil && len(targets) == 0 {
-			err = ingest.ErrDone
+// removeAnswers deletes the kept answers that were made from whole stores, or from
+// documents: they hold text of them.
+func removeAnswers(ctx context.Context, tx *txn, targets []ingest.Target, stores bool) (n int, err error) {
+	for _, t := range targets {
+		if stores != (t.DocumentID == "") {
+			continue
 		}
-		r = ingest.Removal{ID: removalID, Tenant: tenant, Targets: targets}
-		return err
-	})
-	if err != nil {
-		return ingest.Removal{}, err
-	}
-	return r, nil
-}
-
-// Removed ends a removal. On SQLite it takes the deleted rows out of the
-// write-ahead log too, as far as no reader still needs them. PostgreSQL
-// overwrites them when VACUUM has run and the space is used again.
-func (s *Store) Removed(ctx context.Context, r ingest.Removal) error {
-	err := s.write(ctx, "end a removal", func(ctx context.Context, tx *txn) error {
-		for _, q := range []string{
-			"DELETE FROM river_job WHERE state <> 'running' AND id IN (SELECT job_id FROM removals WHERE tenant = ? AND id = ?)",
-			"DELETE FROM removals WHERE tenant = ? AND id = ?",
-		} {
-			if err := tx.exec(ctx, q, r.Tenant, r.ID); err != nil {
-				return err
-			}
+		which, args := "store_id = ?", []any{t.StoreID}
+		if !stores {
+			which, args = "id IN (SELECT answer_id FROM kept_answer_documents WHERE store_id = ? AND document_id = ?)", []any{t.StoreID, t.DocumentID}
 		}
-		return nil
-	})
-	if err != nil || s.Shared() {
-		return err
+		gone, err := tx.ExecContext(ctx, "DELETE FROM kept_answers WHERE "+which, args...)
+		if err != nil {
+			return 0, err
+		}
+		some, err := gone.RowsAffected()
+		if err != nil {
+			return 0, err
+		}
+		n += int(some)
 	}
-	if _, err := s.writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"); err != nil {
-		return fmt.Errorf("empty the write-ahead log: %w", err)
-	}
-	return nil
+	return n, nil
 }

@@ -32,6 +32,9 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err := migrate(ctx, s.writer.DB, s.d, riversqlite.New(s.writer.DB)); err != nil {
 		return err
 	}
+	if _, err := s.checkpoint(ctx); err != nil { // a crash may have come between a deletion and this; another process may read at the moment
+		return err
+	}
 	if s.reader, err = open("_query_only", "1"); err != nil {
 		return err
 	}

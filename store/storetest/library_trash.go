@@ -59,9 +59,21 @@ func trashSuite(t *testing.T, open OpenLibrary) {
 		_, _, err = f.Accept(t.Context(), attach)
 		requireCode(t, rag.CodeConflict, err)
 
-		for range 2 {
-			require.NoError(t, f.Removed(t.Context(), r))
-		}
+		receipt, err := f.Receipt(t.Context(), tenant, doc.ID)
+		require.NoError(t, err)
+		require.False(t, receipt.Complete())
+		require.NoError(t, f.Swept(t.Context(), r, 3, 2))
+		require.NoError(t, f.Swept(t.Context(), r, 1, 1))
+		require.NoError(t, f.Removed(t.Context(), r, 1))
+		require.NoError(t, f.Removed(t.Context(), r, 0))
+		require.NoError(t, f.Swept(t.Context(), r, 9, 9))
+		receipt, err = f.Receipt(t.Context(), tenant, r.ID)
+		require.NoError(t, err)
+		require.True(t, receipt.Complete())
+		require.Equal(t, rag.Receipt{ID: r.ID, ObjectID: doc.ID, StoreID: scope.Store, SHA256: hash("x"), RequestedAt: receipt.RequestedAt, DeletedAt: receipt.DeletedAt,
+			Versions: 1, Chunks: 4, Vectors: 3, Blobs: 1}, receipt)
+		_, err = f.Receipt(t.Context(), "other", r.ID)
+		requireCode(t, rag.CodeNotFound, err)
 		_, err = f.Pending(t.Context(), tenant, r.ID)
 		require.ErrorIs(t, err, ingest.ErrDone)
 		again, _, err := f.Accept(t.Context(), attach)
@@ -106,7 +118,7 @@ func trashSuite(t *testing.T, open OpenLibrary) {
 		require.Empty(t, held)
 		f.document(t, other)
 	})
-	t.Run("a file in no store leaves nothing pending", func(t *testing.T) {
+	t.Run("a file in no store is removed as documents are", func(t *testing.T) {
 		t.Parallel()
 		f := open(t, Limits{})
 		file, err := f.AddFile(t.Context(), rag.File{Tenant: tenant, Filename: "a.md", SHA256: hash("a"), Bytes: 1})
@@ -115,7 +127,13 @@ func trashSuite(t *testing.T, open OpenLibrary) {
 		require.NoError(t, err)
 		require.Empty(t, r.Targets)
 		require.Equal(t, []string{hash("a")}, r.Blobs)
-		require.Empty(t, f.Jobs(t))
+		require.Equal(t, []string{"sweep"}, f.Jobs(t))
+		pending, err := f.Pending(t.Context(), tenant, r.ID)
+		require.NoError(t, err)
+		require.Equal(t, r.Blobs, pending.Blobs, "its original goes even when whoever deleted it cannot go on")
+		require.NoError(t, f.Removed(t.Context(), r, 1))
+		_, err = f.Pending(t.Context(), tenant, r.ID)
+		require.ErrorIs(t, err, ingest.ErrDone)
 	})
 	t.Run("removing a store takes its documents and their files", func(t *testing.T) {
 		t.Parallel()

@@ -61,7 +61,7 @@ func serve(t *testing.T, broken string) string {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(api.New(
-		api.Deps{Asker: l, Models: l, Uploader: l, Documents: l, Contents: l, Stores: l, Batches: l, Keys: l, Health: l},
+		api.Deps{Asker: l, Models: l, Uploader: l, Documents: l, Contents: l, Stores: l, Batches: l, Receipts: l, Keys: l, Health: l},
 		api.Options{MaxJSON: 1 << 20, MaxJSONDepth: 64, MaxQuery: 8 << 10, MaxTokens: 4096, MaxFile: 1 << 20, MaxFiles: 10,
 			Streams: 8, StreamsPerKey: 8, StreamIdle: time.Minute, StreamTotal: time.Minute}))
 	t.Cleanup(server.Close)
@@ -215,14 +215,18 @@ func (l *library) Remove(_ context.Context, scope rag.Scope, id string) (rag.Rec
 	if l.broken != "detach" {
 		l.docs[scope.Store] = slices.DeleteFunc(l.docs[scope.Store], func(d string) bool { return d == id })
 	}
-	return rag.Receipt{DocumentID: id}, nil
+	return rag.Receipt{ID: "del_1", ObjectID: id, RequestedAt: time.Unix(1, 0), DeletedAt: time.Unix(2, 0)}, nil
 }
 
 func (l *library) RemoveFile(_ context.Context, _, id string) (rag.Receipt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.files, id)
-	return rag.Receipt{DocumentID: id}, nil
+	return rag.Receipt{ID: "del_1", ObjectID: id, RequestedAt: time.Unix(1, 0), DeletedAt: time.Unix(2, 0)}, nil
+}
+
+func (l *library) Receipt(_ context.Context, _, id string) (rag.Receipt, error) {
+	return rag.Receipt{ID: "del_1", ObjectID: id, RequestedAt: time.Unix(1, 0), DeletedAt: time.Unix(2, 0)}, nil
 }
 
 func (l *library) RemoveStore(_ context.Context, scope rag.Scope) error {
