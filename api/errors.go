@@ -60,6 +60,7 @@ var httpErrors = map[rag.Code]struct {
 	rag.CodeNoText:          {http.StatusUnprocessableEntity, kindRequest},
 	rag.CodeParseLimit:      {http.StatusUnprocessableEntity, kindRequest},
 	rag.CodeEmbedding:       {http.StatusServiceUnavailable, kindServer},
+	rag.CodeOriginal:        {http.StatusInternalServerError, kindServer},
 	rag.CodeInternal:        {http.StatusInternalServerError, kindServer},
 	codeRoute:               {http.StatusNotFound, kindRequest},
 	codeMethod:              {http.StatusMethodNotAllowed, kindRequest},

@@ -48,6 +48,7 @@ type Chunk struct {
 	Heading    []string
 	Header     string
 	Text       string
+	Damaged    bool // as it was read back: not what was stored
 }
 
 // Entry is one chunk as the index takes it.
@@ -277,6 +278,8 @@ type Held struct {
 	Published  bool      // false: staged, no search finds it
 	Length     int       // terms that the text leg counts in it
 	Mark       string    // of its description; empty while it has none
+	Terms      string    // Index.TermsMark of what the text leg finds it by
+	Damaged    bool      // its checksum says that it is not what was upserted
 	Vector     []float32 // unit length
 }
 
@@ -286,4 +289,15 @@ type Inventory interface {
 	Scopes(ctx context.Context) ([]rag.Scope, error)
 	// Held calls each for every entry of a store, in no order; an error from it ends the list and is returned.
 	Held(ctx context.Context, scope rag.Scope, each func(Held) error) error
+	// TermsMark is the same for terms that the text leg takes for the same.
+	TermsMark(terms []string) string
+}
+
+// Mender keeps what an index derives from its entries: full text, statistics.
+type Mender interface {
+	// Unsound says what of a store's derived data does not fit its entries; empty when
+	// all does. The empty scope stands for what can be told of no store.
+	Unsound(ctx context.Context, scope rag.Scope) (string, error)
+	// Mend derives it anew and drops what belongs to no entry. A search of the store may find less meanwhile.
+	Mend(ctx context.Context, scope rag.Scope) error
 }

@@ -28,7 +28,7 @@ const (
 // permanent are the codes that no second try changes.
 var permanent = map[rag.Code]bool{
 	rag.CodeUnsupportedFile: true, rag.CodeInvalidFile: true, rag.CodeEmptyFile: true, rag.CodeEncrypted: true,
-	rag.CodeNoText: true, rag.CodeParseLimit: true, rag.CodeTooLarge: true,
+	rag.CodeNoText: true, rag.CodeParseLimit: true, rag.CodeTooLarge: true, rag.CodeOriginal: true,
 }
 
 // step runs one step of a version and turns its result into River's instructions.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"groundwork/rag"
 )
@@ -16,10 +17,11 @@ import (
 type Records interface {
 	EachStore(ctx context.Context, each func(rag.Store) error) error
 	EachDocument(ctx context.Context, each func(rag.Document) error) error
-	EachFile(ctx context.Context, each func(rag.File) error) error
+	// EachOriginal names every content that a file or a version refers to, with the file; perhaps more than once.
+	EachOriginal(ctx context.Context, each func(sha256, fileID string) error) error
 	EachChunk(ctx context.Context, ref Ref, each func(Chunk) error) error
-	// Body is the text of a version.
-	Body(ctx context.Context, ref Ref) (string, error)
+	// Body is the text of a version, and whether it is what was stored.
+	Body(ctx context.Context, ref Ref) (text string, sound bool, err error)
 	// Unreferenced returns those of the given contents that no file and no version refers to.
 	Unreferenced(ctx context.Context, sha256 []string) ([]string, error)
 	// Document is the row as it is now; rag.CodeNotFound when it is gone.
@@ -29,6 +31,7 @@ type Records interface {
 // Audited is an index as Verify reads it.
 type Audited interface {
 	Inventory
+	Mender
 	rag.Searcher
 }
 
@@ -38,7 +41,10 @@ type Fault struct {
 	Tenant   string `json:"tenant,omitempty"`
 	Store    string `json:"store,omitempty"`
 	Document string `json:"document,omitempty"`
+	Original string `json:"original,omitempty"` // its SHA-256
 	Detail   string `json:"detail"`
+
+	staged int // version of a ghost that no search finds
 }
 
 // The kinds of faults.
@@ -46,11 +52,12 @@ const (
 	FaultMissing  = "missing_entry"    // a chunk that the index should find and does not hold
 	FaultGhost    = "ghost_entry"      // an entry of the index without a chunk of a live or coming version
 	FaultDouble   = "double_entry"     // the same place of a document is held twice
-	FaultVector   = "bad_vector"       // not of unit length
+	FaultVector   = "bad_vector"       // not the one that was stored, or not of unit length
 	FaultTerms    = "bad_terms"        // the full text of an entry is not that of its chunk
 	FaultLabels   = "bad_attributes"   // filters or permissions see other things of a document than its row says
 	FaultFreq     = "bad_frequencies"  // a store's statistics are not those of its chunks
-	FaultText     = "bad_text"         // a chunk is not the text at its offsets
+	FaultIndex    = "bad_index"        // what the index derives from its entries does not fit them
+	FaultText     = "bad_text"         // a text or chunk is not what was stored, or a chunk not the text at its offsets
 	FaultGap      = "missing_chunk"    // a ready version has not the chunks that its row counts
 	FaultOriginal = "missing_original" // or one whose bytes do not hash to its name
 	FaultOrphan   = "orphan_original"  // bytes that nothing refers to
@@ -65,6 +72,7 @@ type Audit struct {
 	Chunks    int     `json:"chunks"`
 	Entries   int     `json:"entries"` // of the index
 	Originals int     `json:"originals"`
+	Lost      int     `json:"lost"`  // of these: missing or damaged, and every document of them says so (rag.CodeOriginal)
 	Bytes     int64   `json:"bytes"` // of originals, read and hashed
 	Faults    []Fault `json:"faults"`
 	Truncated bool    `json:"truncated"` // more than maxFaults were found
@@ -73,15 +81,16 @@ type Audit struct {
 // OK reports whether nothing is wrong.
 func (a Audit) OK() bool { return len(a.Faults) == 0 }
 
-// maxFaults bounds the list.
+// maxFaults bounds the list that Verify gives.
 const maxFaults = 1000
 
-func (a *Audit) add(f Fault) {
-	if len(a.Faults) == maxFaults {
-		a.Truncated = true
-		return
+func (a *Audit) add(f Fault) { a.Faults = append(a.Faults, f) }
+
+// cut shortens the list to what a person reads.
+func (a *Audit) cut() {
+	if a.Truncated = len(a.Faults) > maxFaults; a.Truncated {
+		a.Faults = a.Faults[:maxFaults]
 	}
-	a.Faults = append(a.Faults, f)
 }
 
 // Verifier compares documents, chunks, vectors, full text and originals. It
@@ -96,6 +105,12 @@ type Verifier struct {
 
 // Verify looks at everything once.
 func (v *Verifier) Verify(ctx context.Context) (Audit, error) {
+	a, err := v.audit(ctx)
+	a.cut()
+	return a, err
+}
+
+func (v *Verifier) audit(ctx context.Context) (Audit, error) {
 	a := Audit{Faults: []Fault{}}
 	known := map[rag.Scope]bool{}
 	var stores []rag.Store
@@ -127,11 +142,18 @@ func (v *Verifier) Verify(ctx context.Context) (Audit, error) {
 	if err := v.strangers(ctx, &a, known); err != nil {
 		return a, err
 	}
-	return a, v.originals(ctx, &a)
+	return a, v.originals(ctx, &a, documents)
 }
 
-// strangers are entries of stores that the library does not know.
+// strangers are entries of stores that the library does not know, and what belongs to no store.
 func (v *Verifier) strangers(ctx context.Context, a *Audit, known map[rag.Scope]bool) error {
+	unsound, err := v.Index.Unsound(ctx, rag.Scope{})
+	if err != nil {
+		return err
+	}
+	if unsound != "" {
+		a.add(Fault{Kind: FaultIndex, Detail: unsound})
+	}
 	scopes, err := v.Index.Scopes(ctx)
 	if err != nil {
 		return fmt.Errorf("list the index's stores: %w", err)
@@ -152,14 +174,15 @@ func (v *Verifier) strangers(ctx context.Context, a *Audit, known map[rag.Scope]
 	return nil
 }
 
-// originals reads and hashes every content that a file refers to, and looks for those that nothing refers to.
-func (v *Verifier) originals(ctx context.Context, a *Audit) error {
-	wanted := map[string]bool{}
-	err := v.Records.EachFile(ctx, func(f rag.File) error { wanted[f.SHA256] = true; return nil })
+// originals reads and hashes every content that a file or a version refers to, and looks for those that nothing refers to.
+func (v *Verifier) originals(ctx context.Context, a *Audit, documents map[string][]rag.Document) error {
+	wanted := map[string][]string{} // the files of a content
+	err := v.Records.EachOriginal(ctx, func(sum, file string) error { wanted[sum] = append(wanted[sum], file); return nil })
 	if err != nil {
 		return fmt.Errorf("list files: %w", err)
 	}
-	for sum := range wanted {
+	lost := lostFiles(documents)
+	for sum, files := range wanted {
 		n, err := v.hash(ctx, sum)
 		if err != nil && (ctx.Err() != nil || rag.CodeOf(err) == rag.CodeUnavailable) {
 			return err
@@ -168,13 +191,17 @@ func (v *Verifier) originals(ctx context.Context, a *Audit) error {
 		if err == nil {
 			continue
 		}
+		if !slices.ContainsFunc(files, func(id string) bool { return !lost[id] }) {
+			a.Lost++
+			continue
+		}
 		if free, look := v.Records.Unreferenced(ctx, []string{sum}); look != nil || len(free) == 0 { // else it was deleted meanwhile
-			a.add(Fault{Kind: FaultOriginal, Detail: sum + ": " + err.Error()})
+			a.add(Fault{Kind: FaultOriginal, Original: sum, Detail: err.Error()})
 		}
 	}
 	var strangers []string
 	err = v.Files.List(ctx, func(sum string) error {
-		if !wanted[sum] {
+		if wanted[sum] == nil {
 			strangers = append(strangers, sum)
 		}
 		return nil
@@ -184,9 +211,21 @@ func (v *Verifier) originals(ctx context.Context, a *Audit) error {
 	}
 	free, err := v.Records.Unreferenced(ctx, strangers)
 	for _, sum := range free {
-		a.add(Fault{Kind: FaultOrphan, Detail: sum})
+		a.add(Fault{Kind: FaultOrphan, Original: sum, Detail: "nothing refers to it"})
 	}
 	return err
+}
+
+// lostFiles are those whose documents all say that their original is lost.
+func lostFiles(documents map[string][]rag.Document) map[string]bool {
+	lost := map[string]bool{}
+	for _, store := range documents {
+		for _, d := range store {
+			before, known := lost[d.ID]
+			lost[d.ID] = d.ErrorCode == rag.CodeOriginal && (before || !known)
+		}
+	}
+	return lost
 }
 
 func (v *Verifier) hash(ctx context.Context, sum string) (n int64, err error) {

@@ -22,7 +22,8 @@ type storeAudit struct {
 // expected is a chunk that a search must be able to find.
 type expected struct {
 	document string
-	length   int // terms
+	length   int    // terms
+	terms    string // their mark
 	found    bool
 }
 
@@ -52,6 +53,14 @@ func (v *Verifier) store(ctx context.Context, a *Audit, scope rag.Scope, documen
 	if err := s.judge(ctx, suspects); err != nil {
 		return err
 	}
+	unsound, err := v.Index.Unsound(ctx, scope)
+	if err != nil {
+		return err
+	}
+	if unsound != "" {
+		s.add(s.fault(FaultIndex, "", unsound))
+		return nil // its frequencies cannot be asked for
+	}
 	return s.frequencies(ctx)
 }
 
@@ -72,17 +81,22 @@ func (s *storeAudit) document(ctx context.Context, d rag.Document) error {
 	}
 	s.Documents++
 	ref := Ref{Tenant: s.scope.Tenant, StoreID: s.scope.Store, DocumentID: d.ID, Version: d.LiveVersion}
-	text, err := s.Records.Body(ctx, ref)
+	text, sound, err := s.Records.Body(ctx, ref)
 	var chunks []Chunk
 	if err == nil {
 		err = s.Records.EachChunk(ctx, ref, func(c Chunk) error { chunks = append(chunks, c); return nil })
 	}
-	if rag.CodeOf(err) == rag.CodeNotFound && !s.unchanged(ctx, d) {
+	switch missing := rag.CodeOf(err) == rag.CodeNotFound; {
+	case missing && !s.unchanged(ctx, d):
 		delete(s.rows, d.ID) // replaced or deleted meanwhile: not judged
 		return nil
-	}
-	if err != nil {
+	case missing:
+		s.add(s.fault(FaultGap, d.ID, "its text is gone"))
+		return nil
+	case err != nil:
 		return fmt.Errorf("document %s: %w", d.ID, err)
+	case !sound:
+		s.suspect(ctx, d, FaultText, "its text is not what was stored")
 	}
 	if len(chunks) == 0 || d.State == rag.StateReady && len(chunks) != d.Chunks {
 		s.suspect(ctx, d, FaultGap, fmt.Sprintf("%d chunks are there", len(chunks)))
@@ -92,11 +106,11 @@ func (s *storeAudit) document(ctx context.Context, d rag.Document) error {
 		if c.Seq != i || c.ID != ChunkID(ref, i) {
 			s.suspect(ctx, d, FaultGap, fmt.Sprintf("chunk %d is not the one that belongs there", i))
 		}
-		if c.Start < 0 || c.End > len(body) || c.Start >= c.End || string(body[c.Start:c.End]) != c.Text {
+		if c.Damaged || c.Start < 0 || c.End > len(body) || c.Start >= c.End || string(body[c.Start:c.End]) != c.Text {
 			s.suspect(ctx, d, FaultText, fmt.Sprintf("chunk %d", i))
 		}
 		terms := s.Analyze(c.Searchable())
-		s.expect[c.ID] = expected{document: d.ID, length: len(terms)}
+		s.expect[c.ID] = expected{document: d.ID, length: len(terms), terms: s.Index.TermsMark(terms)}
 		slices.Sort(terms)
 		for _, t := range slices.Compact(terms) {
 			s.holding[t]++
@@ -126,7 +140,7 @@ func (s *storeAudit) entry(h Held, seen map[string]bool) []Fault {
 		out = append(out, s.fault(FaultDouble, h.DocumentID, "chunk "+h.ChunkID))
 	}
 	seen[h.ChunkID] = true
-	if !unit(h.Vector) {
+	if h.Damaged || !unit(h.Vector) {
 		out = append(out, s.fault(FaultVector, h.DocumentID, "chunk "+h.ChunkID))
 	}
 	e, wanted := s.expect[h.ChunkID]
@@ -135,8 +149,8 @@ func (s *storeAudit) entry(h Held, seen map[string]bool) []Fault {
 	case wanted && h.Published && h.Version == d.LiveVersion:
 		e.found = true
 		s.expect[h.ChunkID] = e
-		if h.Length != e.length {
-			out = append(out, s.fault(FaultTerms, h.DocumentID, fmt.Sprintf("chunk %s holds %d terms instead of %d", h.ChunkID, h.Length, e.length)))
+		if h.Length != e.length || h.Terms != e.terms {
+			out = append(out, s.fault(FaultTerms, h.DocumentID, fmt.Sprintf("chunk %s is not found by its own %d terms", h.ChunkID, e.length)))
 		}
 		if d.Described && h.Mark != Describe(d).Mark() {
 			out = append(out, s.fault(FaultLabels, h.DocumentID, "chunk "+h.ChunkID))
@@ -144,7 +158,11 @@ func (s *storeAudit) entry(h Held, seen map[string]bool) []Fault {
 	case !h.Published && h.Version == d.Version && !d.State.Done():
 		// staged, and its version is on its way
 	default:
-		out = append(out, s.fault(FaultGhost, h.DocumentID, fmt.Sprintf("chunk %s of version %d", h.ChunkID, h.Version)))
+		ghost := s.fault(FaultGhost, h.DocumentID, fmt.Sprintf("chunk %s of version %d", h.ChunkID, h.Version))
+		if !h.Published {
+			ghost.staged = h.Version
+		}
+		out = append(out, ghost)
 	}
 	return out
 }

@@ -83,6 +83,9 @@ func (s *Service) parse(ctx context.Context, ref Ref) error {
 
 func (s *Service) read(ctx context.Context, doc rag.Document) (text Text, err error) {
 	file, err := s.Files.Open(ctx, doc.SHA256)
+	if rag.CodeOf(err) == rag.CodeNotFound {
+		return Text{}, &rag.Error{Code: rag.CodeOriginal, Err: err, Message: "the stored original is missing; upload the document again"}
+	}
 	if err != nil {
 		return Text{}, err
 	}

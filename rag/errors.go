@@ -30,6 +30,7 @@ const (
 	CodeNoText          Code = "no_text"     // a scan without a text layer
 	CodeParseLimit      Code = "parse_limit" // the parser hit its time, memory or output limit
 	CodeEmbedding       Code = "embedding_failed"
+	CodeOriginal        Code = "original_lost" // the stored original is missing or damaged
 )
 
 // Error is an error with two audiences: Code and Message are for the user

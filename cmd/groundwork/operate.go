@@ -58,50 +58,6 @@ func (c *cli) operate(dataDir string, do func(o *app.Operator) error) error {
 	return errors.Join(do(o), o.Close())
 }
 
-func (c *cli) verifyCmd() *cobra.Command {
-	var dataDir string
-	cmd := &cobra.Command{
-		Use: "verify", Short: "Compare documents, chunks, vectors, full text and originals", Args: cobra.NoArgs,
-		Long: "verify reads everything and changes nothing: every chunk of a searchable document must be in the index once, with its\n" +
-			"vector and its terms, and nothing else may be; every original must hash to its name. It fails when something is wrong.\n" +
-			"On PostgreSQL with Qdrant it runs beside servers and workers; on the embedded stores no server may run.",
-		Example: "  groundwork verify\n  groundwork verify --config cluster.yaml --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.operate(dataDir, func(o *app.Operator) error {
-				audit, err := o.Verify(cmd.Context(), func(name string, done int) { fmt.Fprintf(c.err, "store %d: %s\n", done, name) })
-				if err != nil {
-					return err
-				}
-				return c.printAudit(audit)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&dataDir, "data-dir", "", "where documents, index and keys live (server.data_dir)")
-	return cmd
-}
-
-func (c *cli) printAudit(a app.Audit) error {
-	if c.json {
-		if err := c.printJSON(a); err != nil {
-			return err
-		}
-	} else {
-		c.printf("%d stores, %d documents, %d chunks, %d entries of the index, %d originals (%d bytes); %d documents on their way, %d failed\n",
-			a.Stores, a.Documents, a.Chunks, a.Entries, a.Originals, a.Bytes, a.Waiting, a.Failed)
-		for _, f := range a.Faults {
-			c.printf("%s  %s %s %s  %s\n", f.Kind, f.Tenant, f.Store, f.Document, f.Detail)
-		}
-	}
-	if !a.OK() {
-		fix := "`groundwork reindex` builds the index anew from the originals"
-		if slices.ContainsFunc(a.Faults, func(f app.Fault) bool { return f.Kind == app.FaultOriginal }) {
-			fix = "upload again what lost its original, or restore it from a backup"
-		}
-		return fmt.Errorf("%d faults; %s", len(a.Faults), fix)
-	}
-	return nil
-}
-
 func (c *cli) reindexCmd() *cobra.Command {
 	var dataDir, from string
 	cmd := &cobra.Command{

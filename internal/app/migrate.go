@@ -142,7 +142,7 @@ func (c copier) entries(ctx context.Context) error {
 		scope := rag.Scope{Tenant: st.Tenant, Store: st.ID}
 		vectors := map[string][]float32{}
 		err := c.from.index.Held(ctx, scope, func(h ingest.Held) error {
-			if h.Published {
+			if h.Published && !h.Damaged {
 				vectors[h.ChunkID] = h.Vector
 			}
 			return nil
@@ -174,7 +174,7 @@ func (c copier) document(ctx context.Context, scope rag.Scope, d rag.Document, v
 		for i, chunk := range batch {
 			v := vectors[chunk.ID]
 			if v == nil {
-				return fmt.Errorf("document %s: the source's index does not hold chunk %d; run `groundwork verify`, then `groundwork reindex`", d.ID, chunk.Seq)
+				return fmt.Errorf("document %s: the source's index does not hold chunk %d as it was; run `groundwork verify --repair` on the source", d.ID, chunk.Seq)
 			}
 			entries[i] = ingest.Entry{ChunkID: chunk.ID, DocumentID: d.ID, Version: d.LiveVersion, Vector: v, Terms: analyze.Terms(chunk.Searchable())}
 		}

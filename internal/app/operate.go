@@ -61,6 +61,21 @@ func verifier(s *stores, onStore func(string, int)) *ingest.Verifier {
 	return &ingest.Verifier{Records: s.library, Index: s.index, Files: s.files, Analyze: analyze.Terms, OnStore: onStore}
 }
 
+// Repair is what Operator.Repair did.
+type Repair = ingest.Repair
+
+// Repair verifies, and mends what is wrong: documents are queued to be made anew
+// from their originals, which workers do; what belongs to no document goes.
+func (o *Operator) Repair(ctx context.Context, onStore func(name string, done int)) (Repair, error) {
+	s, err := openStores(ctx, o.cfg, o.log, false)
+	if err != nil {
+		return Repair{}, err
+	}
+	r := ingest.Repairer{Verifier: verifier(s, onStore), Renewer: s.library, Index: s.index, Files: s.files, Locks: s.library.Locks()}
+	out, err := r.Repair(ctx)
+	return out, errors.Join(err, s.close())
+}
+
 // Reindex has every document indexed anew from its original: a new version of
 // each is queued, and the old one answers until the new one is ready (when the
 // index still has it). An index made with another model is replaced by an empty

@@ -25,6 +25,7 @@ type index interface {
 	ingest.Index
 	ingest.Describer
 	ingest.Inventory
+	ingest.Mender
 	rag.Searcher
 	Generation() int
 	Close() error

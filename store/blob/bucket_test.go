@@ -92,7 +92,7 @@ func TestDamagedOriginals(t *testing.T) {
 			require.NoError(t, err)
 			_, err = io.Copy(io.Discard, r)
 			require.ErrorIs(t, err, blob.ErrDamaged)
-			require.Equal(t, rag.CodeInternal, rag.CodeOf(err))
+			require.Equal(t, rag.CodeOriginal, rag.CodeOf(err))
 			require.ErrorContains(t, err, sum)
 			require.NoError(t, r.Close())
 		}

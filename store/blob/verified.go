@@ -15,7 +15,7 @@ import (
 var ErrDamaged = errors.New("the stored bytes do not match their SHA-256")
 
 func damaged(sum string) error {
-	return &rag.Error{Code: rag.CodeInternal, Err: ErrDamaged,
+	return &rag.Error{Code: rag.CodeOriginal, Err: ErrDamaged,
 		Message: "the stored original " + sum + " is damaged; delete the document and upload it again, or restore the file from a backup"}
 }
 

@@ -98,8 +98,26 @@ func prepare(ctx context.Context, db *sql.DB, o Options, first int64) (int64, er
 	if _, err := db.ExecContext(ctx, describing); err != nil {
 		return generation, damaged(err)
 	}
+	if err := addSums(ctx, db); err != nil {
+		return generation, damaged(err)
+	}
 	// A crash may have come between an erasure and the end of its log.
 	return generation, truncateLog(ctx, db)
+}
+
+// addSums adds the checksums to a file that was made before there were any.
+func addSums(ctx context.Context, db *sql.DB) error {
+	for _, table := range []string{"staged", "chunk"} {
+		var there int
+		err := db.QueryRowContext(ctx, `SELECT count(*) FROM pragma_table_info(?) WHERE name = 'sum'`, table).Scan(&there)
+		if err == nil && there == 0 {
+			_, err = db.ExecContext(ctx, `ALTER TABLE `+table+` ADD COLUMN sum INTEGER`)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func create(ctx context.Context, db *sql.DB, o Options, first int64) error {

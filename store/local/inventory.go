@@ -1,9 +1,12 @@
 package local
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math"
 
@@ -36,16 +39,21 @@ func (x *Index) Scopes(ctx context.Context) ([]rag.Scope, error) {
 
 // Held calls each for every entry of a store.
 func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held) error) error {
+	st := x.store(scope)
+	if st == nil {
+		return nil
+	}
 	for _, query := range []string{
-		`SELECT c.chunk, c.document, c.version, 1, c.length, coalesce(d.mark, ''), v.vector FROM chunk c JOIN vector v ON v.id = c.id
+		fmt.Sprintf(`SELECT c.chunk, c.document, c.version, 1, c.length, coalesce(d.mark, ''), coalesce(t.terms, ''), c.code, c.sum, v.vector
+			FROM chunk c JOIN vector v ON v.id = c.id LEFT JOIN terms_%d t ON t.rowid = c.id
 			LEFT JOIN description d ON d.store = c.store AND d.document = c.document
-			WHERE c.store = (SELECT id FROM store WHERE tenant = ? AND name = ?) AND c.chunk > ? ORDER BY c.chunk LIMIT ?`,
-		`SELECT s.chunk, s.document, s.version, 0, s.length, coalesce(d.mark, ''), s.vector FROM staged s
+			WHERE c.store = ? AND c.chunk > ? ORDER BY c.chunk LIMIT ?`, st.id),
+		`SELECT s.chunk, s.document, s.version, 0, s.length, coalesce(d.mark, ''), s.terms, s.code, s.sum, s.vector FROM staged s
 			LEFT JOIN description d ON d.store = s.store AND d.document = s.document
-			WHERE s.store = (SELECT id FROM store WHERE tenant = ? AND name = ?) AND s.chunk > ? ORDER BY s.chunk LIMIT ?`,
+			WHERE s.store = ? AND s.chunk > ? ORDER BY s.chunk LIMIT ?`,
 	} {
 		for last := ""; ; {
-			page, err := x.heldPage(ctx, query, scope, last)
+			page, err := x.heldPage(ctx, query, st.id, last)
 			if err != nil {
 				return fmt.Errorf("list entries: %w", err)
 			}
@@ -63,24 +71,45 @@ func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held
 	return nil
 }
 
-func (x *Index) heldPage(ctx context.Context, query string, scope rag.Scope, after string) ([]ingest.Held, error) {
-	rows, err := x.read.QueryContext(ctx, query, scope.Tenant, scope.Store, after, inventoryPage)
+func (x *Index) heldPage(ctx context.Context, query string, store int64, after string) ([]ingest.Held, error) {
+	rows, err := x.read.QueryContext(ctx, query, store, after, inventoryPage)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var out []ingest.Held
 	for rows.Next() {
-		var h ingest.Held
-		var raw sql.RawBytes
-		if err := rows.Scan(&h.ChunkID, &h.DocumentID, &h.Version, &h.Published, &h.Length, &h.Mark, &raw); err != nil {
+		h, err := scanHeld(rows)
+		if err != nil {
 			return nil, err
-		}
-		h.Vector = make([]float32, len(raw)/4)
-		for i := range h.Vector {
-			h.Vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 		}
 		out = append(out, h)
 	}
 	return out, rows.Err()
+}
+
+func scanHeld(rows *sql.Rows) (h ingest.Held, err error) {
+	var terms, code, vector sql.RawBytes
+	var sum sql.NullInt64
+	if err := rows.Scan(&h.ChunkID, &h.DocumentID, &h.Version, &h.Published, &h.Length, &h.Mark, &terms, &code, &sum, &vector); err != nil {
+		return h, err
+	}
+	h.Vector = make([]float32, len(vector)/4)
+	for i := range h.Vector {
+		h.Vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(vector[4*i:]))
+	}
+	h.Terms = markOf(terms)
+	h.Damaged = sum.Valid && sum.Int64 != h.Checksum() || !bytes.Equal(code, quantise(h.Vector).bytes())
+	return h, nil
+}
+
+// TermsMark is the same for terms that FTS5 gets the same text for.
+func (x *Index) TermsMark(terms []string) string {
+	joined, _ := encodeAll(terms)
+	return markOf([]byte(joined))
+}
+
+func markOf(joined []byte) string {
+	sum := sha256.Sum256(joined)
+	return hex.EncodeToString(sum[:8])
 }

@@ -101,8 +101,8 @@ func (p publication) move(ctx context.Context) error {
 	const from = ` FROM staged s JOIN chunk c ON c.store = s.store AND c.chunk = s.chunk
 		WHERE s.store = ?1 AND s.document = ?2 AND s.version = ?3 ORDER BY c.id`
 	for _, statement := range []string{
-		`INSERT INTO chunk (store, chunk, document, version, length, code)
-			SELECT store, chunk, document, version, length, code FROM staged
+		`INSERT INTO chunk (store, chunk, document, version, length, code, sum)
+			SELECT store, chunk, document, version, length, code, sum FROM staged
 			WHERE store = ?1 AND document = ?2 AND version = ?3 ORDER BY chunk`,
 		`INSERT INTO vector (id, vector) SELECT c.id, s.vector` + from,
 		fmt.Sprintf(`INSERT INTO terms_%d (rowid, terms) SELECT c.id, s.terms`, p.st.id) + from,

@@ -21,6 +21,7 @@ CREATE TABLE staged (
     length   INTEGER NOT NULL, -- number of terms
     code     BLOB NOT NULL,    -- quantised vector, see quantise.go
     vector   BLOB NOT NULL,    -- float32, little endian
+    sum      INTEGER,          -- ingest.Entry.Checksum; NULL: made before there were any
     PRIMARY KEY (store, chunk)
 );
 CREATE INDEX staged_document ON staged (store, document, version);
@@ -34,6 +35,7 @@ CREATE TABLE chunk (
     version  INTEGER NOT NULL,
     length   INTEGER NOT NULL,
     code     BLOB NOT NULL,
+    sum      INTEGER,
     UNIQUE (store, chunk)
 );
 CREATE INDEX chunk_document ON chunk (store, document, version);

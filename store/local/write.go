@@ -49,11 +49,11 @@ func (x *Index) Upsert(ctx context.Context, scope rag.Scope, entries []ingest.En
 }
 
 func stage(ctx context.Context, tx *sql.Tx, st *store, entries []ingest.Entry) error {
-	stmt, err := tx.PrepareContext(ctx, `INSERT INTO staged (store, chunk, document, version, terms, length, code, vector)
-		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+	stmt, err := tx.PrepareContext(ctx, `INSERT INTO staged (store, chunk, document, version, terms, length, code, vector, sum)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
 		WHERE NOT EXISTS (SELECT 1 FROM chunk WHERE store = ?1 AND chunk = ?2)
 		ON CONFLICT (store, chunk) DO UPDATE SET document = excluded.document, version = excluded.version,
-			terms = excluded.terms, length = excluded.length, code = excluded.code, vector = excluded.vector`)
+			terms = excluded.terms, length = excluded.length, code = excluded.code, vector = excluded.vector, sum = excluded.sum`)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func stage(ctx context.Context, tx *sql.Tx, st *store, entries []ingest.Entry) e
 	for _, e := range entries {
 		joined, length := encodeAll(e.Terms)
 		_, err := stmt.ExecContext(ctx, st.id, e.ChunkID, e.DocumentID, e.Version, joined, length,
-			quantise(e.Vector).bytes(), vectorBytes(e.Vector))
+			quantise(e.Vector).bytes(), vectorBytes(e.Vector), e.Checksum())
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ const (
 	fieldFacts    = "facts" // see filter.go
 	fieldAllow    = "allow" // groups
 	fieldMark     = "mark"  // of the description
+	fieldSum      = "sum"   // ingest.Entry.Checksum
 
 	metaFingerprint = "fingerprint"
 	metaDimensions  = "dimensions"

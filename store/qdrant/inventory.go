@@ -2,6 +2,10 @@ package qdrant
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"math"
 
 	qc "github.com/qdrant/go-client/qdrant"
 
@@ -69,7 +73,7 @@ func (x *Index) scopesOneByOne(ctx context.Context) ([]rag.Scope, error) {
 // version is the searchable one.
 func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held) error) error {
 	versions := map[string]int{}
-	return x.scroll(ctx, within(scope), qc.NewWithVectorsInclude(denseVector), func(p *qc.RetrievedPoint) error {
+	return x.scroll(ctx, within(scope), qc.NewWithVectorsInclude(denseVector, textVector), func(p *qc.RetrievedPoint) error {
 		e := editionOf(p.GetPayload())
 		searchable, known := versions[e.document]
 		if !known {
@@ -80,14 +84,36 @@ func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held
 			searchable = found[e.document]
 			versions[e.document] = searchable
 		}
-		return each(ingest.Held{
+		sparse := vectorOf(p.GetVectors(), textVector).GetSparseVector()
+		h := ingest.Held{
 			ChunkID: p.GetId().GetUuid(), DocumentID: e.document, Version: e.version,
 			Published: p.GetPayload()[fieldLive].GetBoolValue() && e.version == searchable,
 			Length:    int(p.GetPayload()[fieldLength].GetIntegerValue()),
 			Mark:      p.GetPayload()[fieldMark].GetStringValue(),
+			Terms:     markOf(sparse.GetIndices(), sparse.GetValues()),
 			Vector:    vectorOf(p.GetVectors(), denseVector).GetDenseVector().GetData(),
-		})
+		}
+		sum, known := p.GetPayload()[fieldSum]
+		h.Damaged = known && sum.GetIntegerValue() != h.Checksum()
+		return each(h)
 	})
+}
+
+// TermsMark is the same for terms of which the same sparse vector is made.
+func (x *Index) TermsMark(terms []string) string {
+	indices, values, _ := weights(terms)
+	return markOf(indices, values)
+}
+
+// markOf takes them in the order of the indices, which Qdrant keeps.
+func markOf(indices []uint32, values []float32) string {
+	raw := make([]byte, 0, 8*len(indices))
+	for i := range min(len(indices), len(values)) {
+		raw = binary.LittleEndian.AppendUint32(raw, indices[i])
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(values[i]))
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:8])
 }
 
 // Missing gives those of the stores of which Qdrant holds fewer searchable

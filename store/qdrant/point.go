@@ -56,6 +56,7 @@ func pointOf(scope rag.Scope, e ingest.Entry) *qc.PointStruct {
 		Payload: map[string]*qc.Value{
 			fieldScope: qc.NewValueString(scopeKey(scope)), fieldDocument: qc.NewValueString(e.DocumentID),
 			fieldVersion: qc.NewValueInt(int64(e.Version)), fieldLength: qc.NewValueInt(int64(length)), fieldLive: qc.NewValueBool(false),
+			fieldSum: qc.NewValueInt(e.Checksum()),
 		},
 	}
 }

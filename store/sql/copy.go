@@ -29,8 +29,8 @@ var tables = []table{
 		chunks, chunks_done, created_at, updated_at, attributes, allow, described`, 500},
 	{"document_keys", 3, "store_id, document_id, name", 500},
 	{"document_groups", 3, "store_id, document_id, name", 500},
-	{"versions", 3, "store_id, document_id, version, tenant, sha256, text", 8}, // texts of up to 10 MB
-	{"chunks", 2, "store_id, id, tenant, document_id, version, seq, start_at, end_at, page, heading, header, text", 500},
+	{"versions", 3, "store_id, document_id, version, tenant, sha256, text, checksum", 8}, // texts of up to 10 MB
+	{"chunks", 2, "store_id, id, tenant, document_id, version, seq, start_at, end_at, page, heading, header, text, checksum", 500},
 	{"receipts", 1, `id, tenant, store_id, object_id, sha256, created_at, deleted_at, versions, passages, answers, chunks, vectors, originals,
 		blobs, job_id`, 500},
 	{"removals", 3, "id, store_id, document_id, tenant, job_id, created_at", 500},

@@ -54,10 +54,11 @@ func contentOf(t *testing.T, s *sql.Store) content {
 			}); err != nil {
 				return err
 			}
-			text, err := s.Body(ctx, ref)
+			text, sound, err := s.Body(ctx, ref)
 			if rag.CodeOf(err) != rag.CodeNotFound {
 				require.NoError(t, err)
 			}
+			require.True(t, sound || err != nil)
 			c.Texts[key] = text
 		}
 		return nil

@@ -78,8 +78,8 @@ func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunk
 		if err := insertChunks(ctx, tx, ref, chunks); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE versions SET text = ? WHERE store_id = ? AND document_id = ? AND version = ?",
-			text, ref.StoreID, ref.DocumentID, ref.Version)
+		_, err = tx.ExecContext(ctx, "UPDATE versions SET text = ?, checksum = ? WHERE store_id = ? AND document_id = ? AND version = ?",
+			text, ingest.Checksum(text), ref.StoreID, ref.DocumentID, ref.Version)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func clear(ctx context.Context, tx *txn, ref ingest.Ref) error {
 // rowsAtOnce are the numbers of rows that one INSERT takes; few, so that few statements are prepared.
 var rowsAtOnce = []int{500, 100, 10, 1}
 
-const chunkColumns = "id, tenant, store_id, document_id, version, seq, start_at, end_at, page, heading, header, text"
+const chunkColumns = "id, tenant, store_id, document_id, version, seq, start_at, end_at, page, heading, header, text, checksum"
 
 func insertChunks(ctx context.Context, tx *txn, ref ingest.Ref, chunks []ingest.Chunk) error {
 	rows := make([][]any, len(chunks))
@@ -117,7 +117,7 @@ func insertChunks(ctx context.Context, tx *txn, ref ingest.Ref, chunks []ingest.
 			return fmt.Errorf("chunk %d: %w", c.Seq, err)
 		}
 		rows[i] = []any{c.ID, ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version, c.Seq, c.Start, c.End,
-			c.Page, string(heading), c.Header, c.Text}
+			c.Page, string(heading), c.Header, c.Text, c.Checksum()}
 	}
 	return insertRows(ctx, tx, "INSERT INTO chunks ("+chunkColumns+") VALUES ", "", rows)
 }

@@ -47,6 +47,32 @@ func (s *Store) renewOne(ctx context.Context, known rag.Document) (queued bool, 
 	return queued, err
 }
 
+// Renew is RenewAll for one document.
+func (s *Store) Renew(ctx context.Context, scope rag.Scope, id string) (queued bool, err error) {
+	return s.renewOne(ctx, rag.Document{Tenant: scope.Tenant, StoreID: scope.Store, ID: id})
+}
+
+// Lose says that the original of a document that nothing is done with is gone.
+// Its searchable version stays when it is sound; else all versions go, and the
+// index is to forget them.
+func (s *Store) Lose(ctx context.Context, d rag.Document, sound bool, message string) error {
+	return s.write(ctx, "mark a document whose original is lost", func(ctx context.Context, tx *txn) error {
+		doc, err := lockDocument(ctx, tx, rag.Scope{Tenant: d.Tenant, Store: d.StoreID}, d.ID)
+		if err != nil || doc.Version != d.Version || !doc.State.Done() {
+			return absent(err) // somebody was faster with a new version
+		}
+		live := doc.LiveVersion
+		if !sound {
+			live = 0
+			if err := tx.exec(ctx, "DELETE FROM versions WHERE store_id = ? AND document_id = ?", d.StoreID, d.ID); err != nil {
+				return err
+			}
+		}
+		return tx.exec(ctx, "UPDATE documents SET state = ?, error_code = ?, error = ?, live_version = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+			rag.StateFailed, rag.CodeOriginal, message, live, s.now(), d.StoreID, d.ID)
+	})
+}
+
 // begun tells whether something of the document's newest version may have reached the index.
 func begun(d rag.Document) bool { return d.State.Done() || d.State == rag.StateEmbedding }
 

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -42,25 +43,60 @@ func (s *Store) EachFile(ctx context.Context, each func(rag.File) error) error {
 		func(f rag.File) []any { return []any{f.ID} }}.run(ctx, s, each)
 }
 
+// EachOriginal calls each for every content that a file or a version refers to, with the id of the file; more than once when there are more.
+func (s *Store) EachOriginal(ctx context.Context, each func(sha256, fileID string) error) error {
+	for _, w := range []walk[[2]string]{
+		{what: "walk the files", columns: "id, sha256", from: "files WHERE 1 = 1", key: "id",
+			keyOf: func(f [2]string) []any { return []any{f[0]} }},
+		{what: "walk the versions", columns: "document_id, sha256", from: "(SELECT DISTINCT document_id, sha256 FROM versions) AS v WHERE 1 = 1", key: "document_id, sha256",
+			keyOf: func(f [2]string) []any { return []any{f[0], f[1]} }},
+	} {
+		w.scan = func(row scanner) (f [2]string, err error) {
+			err = row.Scan(&f[0], &f[1])
+			return f, err
+		}
+		if err := w.run(ctx, s, func(f [2]string) error { return each(f[1], f[0]) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // EachChunk calls each for every chunk of a version, in order, whatever became of the version.
 func (s *Store) EachChunk(ctx context.Context, ref ingest.Ref, each func(ingest.Chunk) error) error {
-	return walk[ingest.Chunk]{"walk the chunks", "id, seq, start_at, end_at, page, heading, header, text",
+	return walk[ingest.Chunk]{"walk the chunks", "id, seq, start_at, end_at, page, heading, header, text, checksum",
 		"chunks WHERE tenant = ? AND store_id = ? AND document_id = ? AND version = ?", "seq",
-		[]any{ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version}, scanChunk,
+		[]any{ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version}, scanChecked,
 		func(c ingest.Chunk) []any { return []any{c.Seq} }}.run(ctx, s, each)
 }
 
-// Body is the extracted text of a version; rag.CodeNotFound when there is no such version.
-func (s *Store) Body(ctx context.Context, ref ingest.Ref) (text string, err error) {
+// scanChecked reads a chunk as it is, whatever became of it.
+func scanChecked(row scanner) (ingest.Chunk, error) {
+	var c ingest.Chunk
+	var heading string
+	var checksum sql.NullInt64
+	if err := row.Scan(&c.ID, &c.Seq, &c.Start, &c.End, &c.Page, &heading, &c.Header, &c.Text, &checksum); err != nil {
+		return ingest.Chunk{}, err
+	}
+	err := json.Unmarshal([]byte(heading), &c.Heading)
+	c.Damaged = err != nil || checksum.Valid && checksum.Int64 != c.Checksum()
+	return c, nil
+}
+
+// Body is the extracted text of a version, and whether it is what was stored;
+// rag.CodeNotFound when there is no such version.
+func (s *Store) Body(ctx context.Context, ref ingest.Ref) (text string, sound bool, err error) {
 	err = s.read(ctx, "read a version's text", func(ctx context.Context, q querier) error {
-		err := q.QueryRowContext(ctx, "SELECT text FROM versions WHERE tenant = ? AND store_id = ? AND document_id = ? AND version = ?",
-			ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version).Scan(&text)
+		var checksum sql.NullInt64
+		err := q.QueryRowContext(ctx, "SELECT text, checksum FROM versions WHERE tenant = ? AND store_id = ? AND document_id = ? AND version = ?",
+			ref.Tenant, ref.StoreID, ref.DocumentID, ref.Version).Scan(&text, &checksum)
+		sound = !checksum.Valid || checksum.Int64 == ingest.Checksum(text)
 		if errors.Is(err, sql.ErrNoRows) {
 			return rag.Fail(rag.CodeNotFound, "there is no such version of the document; list the documents again")
 		}
 		return err
 	})
-	return text, err
+	return text, sound, err
 }
 
 func (w walk[T]) run(ctx context.Context, s *Store, each func(T) error) error {

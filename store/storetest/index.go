@@ -19,6 +19,7 @@ type Searchable interface {
 	ingest.Index
 	ingest.Describer
 	ingest.Inventory
+	ingest.Mender
 	rag.Searcher
 }
 
@@ -51,6 +52,8 @@ func Index(t *testing.T, open func(t *testing.T) Searchable) {
 		"what was removed stays so after the next opening":     indexReopensRemoved,
 		"publish and remove of what is not there do no harm":   indexAbsent,
 		"the inventory lists what is held":                     indexInventory,
+		"the inventory knows terms that are not its own":       indexTermsMark,
+		"mending a sound store changes nothing":                indexMend,
 		"the inventory of a large store ends with its caller":  indexInventoryLong,
 		"scores after many changes equal those of a new store": indexChanges,
 		"a filter finds the documents that fit":                indexFilters,
