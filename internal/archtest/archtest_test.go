@@ -46,6 +46,7 @@ var table = map[string]rule{
 	"store/sql":               {ours: []string{"rag", "ingest"}, theirs: []string{"*"}},
 	"store/local":             {ours: []string{"rag", "ingest"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys", "github.com/hashicorp/golang-lru"}},
 	"store/blob":              {ours: []string{"rag", "ingest"}, theirs: []string{"gocloud.dev/", "github.com/aws/"}},
+	"store/backup":            {},
 	"store/blob/s3test":       {theirs: []string{"github.com/stretchr/testify"}},
 	"store/storetest":         {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/stretchr/testify", "github.com/google/uuid"}},
 	"store/qdrant":            {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/qdrant/go-client", "google.golang.org/grpc", "github.com/cenkalti/backoff", "github.com/sony/gobreaker", "github.com/google/uuid"}},
