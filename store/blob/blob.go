@@ -45,6 +45,9 @@ func Open(root string) (*Folder, error) {
 	return f, nil
 }
 
+// OpenReader gives a folder that another process uses, to Open and List its contents only.
+func OpenReader(root string) *Folder { return &Folder{root: root, tmp: filepath.Join(root, "tmp")} }
+
 // Put stores what r gives and returns its SHA-256 and size in bytes; it is
 // durable then. More than limit bytes give rag.CodeTooLarge, a reader that
 // breaks off rag.CodeInvalid; nothing stays behind in either case.

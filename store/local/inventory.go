@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 
@@ -18,9 +19,22 @@ import (
 // that no connection is held while it works.
 const inventoryPage = 256
 
+// inventory is ingest.Inventory on the file.
+type inventory struct{ db *sql.DB }
+
 // Scopes are the stores of which the index holds anything.
 func (x *Index) Scopes(ctx context.Context) ([]rag.Scope, error) {
-	rows, err := x.read.QueryContext(ctx, `SELECT tenant, name FROM store s
+	return inventory{x.read}.Scopes(ctx)
+}
+
+// Held calls each for every entry of a store.
+func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held) error) error {
+	return inventory{x.read}.Held(ctx, scope, each)
+}
+
+// Scopes are the stores of which the index holds anything.
+func (x inventory) Scopes(ctx context.Context) ([]rag.Scope, error) {
+	rows, err := x.db.QueryContext(ctx, `SELECT tenant, name FROM store s
 		WHERE EXISTS (SELECT 1 FROM chunk WHERE store = s.id) OR EXISTS (SELECT 1 FROM staged WHERE store = s.id)`)
 	if err != nil {
 		return nil, fmt.Errorf("list stores: %w", err)
@@ -38,22 +52,22 @@ func (x *Index) Scopes(ctx context.Context) ([]rag.Scope, error) {
 }
 
 // Held calls each for every entry of a store.
-func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held) error) error {
-	st := x.store(scope)
-	if st == nil {
-		return nil
+func (x inventory) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held) error) error {
+	store, err := x.id(ctx, scope)
+	if err != nil || store == 0 {
+		return err
 	}
 	for _, query := range []string{
 		fmt.Sprintf(`SELECT c.chunk, c.document, c.version, 1, c.length, coalesce(d.mark, ''), coalesce(t.terms, ''), c.code, c.sum, v.vector
 			FROM chunk c JOIN vector v ON v.id = c.id LEFT JOIN terms_%d t ON t.rowid = c.id
 			LEFT JOIN description d ON d.store = c.store AND d.document = c.document
-			WHERE c.store = ? AND c.chunk > ? ORDER BY c.chunk LIMIT ?`, st.id),
+			WHERE c.store = ? AND c.chunk > ? ORDER BY c.chunk LIMIT ?`, store),
 		`SELECT s.chunk, s.document, s.version, 0, s.length, coalesce(d.mark, ''), s.terms, s.code, s.sum, s.vector FROM staged s
 			LEFT JOIN description d ON d.store = s.store AND d.document = s.document
 			WHERE s.store = ? AND s.chunk > ? ORDER BY s.chunk LIMIT ?`,
 	} {
 		for last := ""; ; {
-			page, err := x.heldPage(ctx, query, st.id, last)
+			page, err := x.heldPage(ctx, query, store, last)
 			if err != nil {
 				return fmt.Errorf("list entries: %w", err)
 			}
@@ -71,8 +85,20 @@ func (x *Index) Held(ctx context.Context, scope rag.Scope, each func(ingest.Held
 	return nil
 }
 
-func (x *Index) heldPage(ctx context.Context, query string, store int64, after string) ([]ingest.Held, error) {
-	rows, err := x.read.QueryContext(ctx, query, store, after, inventoryPage)
+// id is the store's number in the index; 0 when it holds none.
+func (x inventory) id(ctx context.Context, scope rag.Scope) (store int64, err error) {
+	err = x.db.QueryRowContext(ctx, `SELECT id FROM store WHERE tenant = ? AND name = ?`, scope.Tenant, scope.Store).Scan(&store)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("look up store: %w", err)
+	}
+	return store, nil
+}
+
+func (x inventory) heldPage(ctx context.Context, query string, store int64, after string) ([]ingest.Held, error) {
+	rows, err := x.db.QueryContext(ctx, query, store, after, inventoryPage)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,11 @@ var tables = []table{
 	{"keys", 1, "id, tenant, name, hash, verbs, stores, reads_as, created_at, revoked_at", 500},
 }
 
+// all are tables and what a backup has besides.
+var all = append(slices.Clone(tables),
+	table{"kept_answers", 1, "id, tenant, store_id, created_at, body", 50}, // prompts are large
+	table{"kept_answer_documents", 2, "answer_id, document_id, store_id", 500})
+
 // Copy copies everything of one library into another, empty one (rag.CodeConflict
 // when it is not), of the same kind or the other, as it is at one moment.
 // All of it is there in the end, or nothing. Documents that are on their way
@@ -46,6 +51,15 @@ var tables = []table{
 // how many rows of a table are copied; it may be nil. Nothing else may use the
 // target meanwhile.
 func Copy(ctx context.Context, from, to *Store, progress func(table string, rows int)) error {
+	return copyTables(ctx, from, to, tables, progress)
+}
+
+// CopyAll is Copy with the kept answers.
+func CopyAll(ctx context.Context, from, to *Store, progress func(table string, rows int)) error {
+	return copyTables(ctx, from, to, all, progress)
+}
+
+func copyTables(ctx context.Context, from, to *Store, which []table, progress func(table string, rows int)) error {
 	if progress == nil {
 		progress = func(string, int) {}
 	}
@@ -57,7 +71,7 @@ func Copy(ctx context.Context, from, to *Store, progress func(table string, rows
 			if err := empty(ctx, target); err != nil {
 				return err
 			}
-			for _, t := range tables {
+			for _, t := range which {
 				if err := t.copy(ctx, source, target, progress); err != nil {
 					return fmt.Errorf("copy %s: %w", t.name, err)
 				}
@@ -93,7 +107,7 @@ func (t *txn) patient(ctx context.Context) error {
 }
 
 func empty(ctx context.Context, tx *txn) error {
-	for _, t := range tables {
+	for _, t := range all {
 		var n int
 		if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+t.name+" LIMIT 1) AS t").Scan(&n); err != nil {
 			return err
@@ -106,24 +120,35 @@ func empty(ctx context.Context, tx *txn) error {
 }
 
 func (t table) copy(ctx context.Context, source, target *txn, progress func(string, int)) error {
-	columns := strings.Split(t.columns, ",")
-	w := walk[[]any]{columns: t.columns, from: t.name + " WHERE 1 = 1", key: strings.Join(columns[:t.key], ",")}
-	var after []any
-	for total := 0; ; {
-		query, args := w.page(after, t.page)
-		rows, err := collect(ctx, source, scanAny(len(columns)), query, args...)
-		if err != nil {
-			return err
-		}
+	total := 0
+	return t.pages(ctx, source, func(rows [][]any) error {
 		if err := insertRows(ctx, target, "INSERT INTO "+t.name+" ("+t.columns+") VALUES ", "", rows); err != nil {
 			return err
 		}
 		total += len(rows)
 		progress(t.name, total)
-		if len(rows) < t.page {
-			return nil
+		return nil
+	})
+}
+
+// pages gives all rows of the table, some at a time.
+func (t table) pages(ctx context.Context, source *txn, each func(rows [][]any) error) error {
+	columns := strings.Split(t.columns, ",")
+	w := walk[[]any]{columns: t.columns, from: t.name + " WHERE 1 = 1", key: strings.Join(columns[:t.key], ",")}
+	var after []any
+	for {
+		query, args := w.page(after, t.page)
+		rows, err := collect(ctx, source, scanAny(len(columns)), query, args...)
+		if err != nil {
+			return err
 		}
-		after = slices.Clone(rows[len(rows)-1][:t.key])
+		last := len(rows) < t.page
+		if !last {
+			after = slices.Clone(rows[len(rows)-1][:t.key])
+		}
+		if err := each(rows); err != nil || last {
+			return err
+		}
 	}
 }
 

@@ -29,3 +29,8 @@ var Number = number
 func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return dialer().DialContext(ctx, network, address)
 }
+
+// Exec runs a statement.
+func (s *Store) Exec(ctx context.Context, query string) error {
+	return s.write(ctx, "test", func(ctx context.Context, tx *txn) error { return tx.exec(ctx, query) })
+}
