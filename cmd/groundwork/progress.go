@@ -76,6 +76,10 @@ func (p *progress) set64(n int64) {
 		_ = p.bar.Set64(n) // a bar that cannot be drawn is no reason to stop
 		return
 	}
+	if time.Since(p.last) >= 10*time.Second && p.total < 0 {
+		p.last = time.Now()
+		fmt.Fprintf(p.cli.err, "%s: %d%s\n", p.label, n, p.unit)
+	}
 	if time.Since(p.last) >= 10*time.Second {
 		p.last = time.Now()
 		fmt.Fprintf(p.cli.err, "%s: %d of %d%s%s\n", p.label, n, p.total, p.unit, p.left(n))
@@ -85,5 +89,33 @@ func (p *progress) set64(n int64) {
 func (p *progress) done() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
+	}
+}
+
+// stages shows how far work of several steps is, each with a bar of its own.
+type stages struct {
+	cli  *cli
+	what string
+	now  *progress
+}
+
+func (c *cli) stages() *stages { return &stages{cli: c} }
+
+// step may be called as often as anything is done; a total of 0 is not known.
+func (s *stages) step(what string, done, total int64) {
+	if s.now == nil || what != s.what {
+		s.end()
+		if total == 0 {
+			total = -1 // a spinner
+		}
+		s.what, s.now = what, s.cli.newProgress(what, total, what == "bytes checked")
+	}
+	s.now.set64(done)
+}
+
+// end takes the last bar away.
+func (s *stages) end() {
+	if s.now != nil {
+		s.now.done()
 	}
 }

@@ -67,7 +67,7 @@ func (c *cli) root() *cobra.Command {
 	flags.BoolVar(&c.json, "json", false, "print JSON")
 	root.AddCommand(c.serveCmd(), c.ingestCmd(), c.searchCmd(), c.askCmd(), c.replayCmd(), c.demoCmd(), c.modelsCmd(), c.keysCmd(),
 		c.doctorCmd(), c.healthCmd(), c.configCmd(), c.evalCmd(), c.calibrateCmd(), c.compareCmd(), c.tuneCmd(), c.benchCmd(),
-		c.deleteCmd(), c.receiptCmd(), c.workerCmd(), c.verifyCmd(), c.reindexCmd(), c.migrateCmd())
+		c.deleteCmd(), c.receiptCmd(), c.workerCmd(), c.verifyCmd(), c.reindexCmd(), c.migrateCmd(), c.backupCmd(), c.restoreCmd())
 	return root
 }
 

@@ -31,7 +31,7 @@ const (
 	locationFile = "groundwork.run"
 )
 
-// lockDir makes dir (0700) and takes its lock.
+// lockDir makes dir (0700), takes its lock, and completes a restoration that was interrupted.
 func lockDir(dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
@@ -46,6 +46,9 @@ func lockDir(dir string) (*dirLock, error) {
 			return nil, fmt.Errorf("a server (process %d) already works on %s, at %s; stop it first, or give another --data-dir", at.PID, dir, at.URL)
 		}
 		return nil, fmt.Errorf("another process already works on %s; stop it first, or give another --data-dir", dir)
+	}
+	if err := finishRestore(dir); err != nil {
+		return nil, errors.Join(err, l.Unlock())
 	}
 	return &dirLock{lock: l, where: filepath.Join(dir, locationFile), Location: Location{PID: os.Getpid(), Token: "gw_local_" + rand.Text()}}, nil
 }
