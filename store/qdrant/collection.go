@@ -2,6 +2,7 @@ package qdrant
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,15 +52,12 @@ func (x *Index) prepare(ctx context.Context) error {
 	if err := x.checkVersion(ctx); err != nil {
 		return err
 	}
-	aliases, err := call(ctx, x, x.opts.Timeout, x.client.ListAliases)
+	before, err := x.pointed(ctx)
 	if err != nil {
-		return wrap("list aliases", err)
+		return err
 	}
-	before := ""
-	for _, a := range aliases {
-		if a.GetAliasName() == x.opts.Alias {
-			before = a.GetCollectionName()
-		}
+	if x.opts.Beside {
+		return x.prepareBeside(ctx, before)
 	}
 	if before != "" && before != x.collection && !x.opts.Reset {
 		return x.refuse(ctx, before)
@@ -71,6 +69,67 @@ func (x *Index) prepare(ctx context.Context) error {
 		return nil
 	}
 	return x.point(ctx, before)
+}
+
+// pointed is the collection that the alias points to; empty: none.
+func (x *Index) pointed(ctx context.Context) (string, error) {
+	aliases, err := call(ctx, x, x.opts.Timeout, x.client.ListAliases)
+	if err != nil {
+		return "", wrap("list aliases", err)
+	}
+	for _, a := range aliases {
+		if a.GetAliasName() == x.opts.Alias {
+			return a.GetCollectionName(), nil
+		}
+	}
+	return "", nil
+}
+
+func (x *Index) prepareBeside(ctx context.Context, pointed string) error {
+	if x.opts.Fresh && pointed != x.collection {
+		exists, err := x.exists(ctx)
+		if err == nil && exists {
+			err = x.drop(ctx, x.collection)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return x.ensure(ctx)
+}
+
+// Promote makes an index that was built beside another one the one that the alias
+// points to, and drops the other. Its entries in the ledger must be there before.
+func (x *Index) Promote(ctx context.Context) error {
+	before, err := x.pointed(ctx)
+	if err != nil || before == x.collection {
+		return err
+	}
+	return x.point(ctx, before)
+}
+
+// Made tells what the collection that the alias points to was made for; zero values when there is none.
+func Made(ctx context.Context, o Options) (dimensions int, fingerprint string, err error) {
+	o = o.withDefaults()
+	client, err := connect(o)
+	if err != nil {
+		return 0, "", fmt.Errorf("look at the index: %w", err)
+	}
+	x := &Index{opts: o, client: client, calls: newCaller()}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	name, err := x.pointed(ctx)
+	if err != nil || name == "" {
+		return 0, "", err
+	}
+	meta, err := x.metadata(ctx, name)
+	return int(meta[metaDimensions].GetIntegerValue()), meta[metaFingerprint].GetStringValue(), err
+}
+
+func (x *Index) metadata(ctx context.Context, collection string) (map[string]*qc.Value, error) {
+	info, err := call(ctx, x, x.opts.Timeout, func(ctx context.Context) (*qc.CollectionInfo, error) {
+		return x.client.GetCollectionInfo(ctx, collection)
+	})
+	return info.GetConfig().GetMetadata(), wrap("look at the collection "+collection, err)
 }
 
 func (x *Index) checkVersion(ctx context.Context) error {
@@ -91,13 +150,10 @@ func (x *Index) checkVersion(ctx context.Context) error {
 
 // refuse says how the collection that is there differs.
 func (x *Index) refuse(ctx context.Context, other string) error {
-	info, err := call(ctx, x, x.opts.Timeout, func(ctx context.Context) (*qc.CollectionInfo, error) {
-		return x.client.GetCollectionInfo(ctx, other)
-	})
+	meta, err := x.metadata(ctx, other)
 	if err != nil {
-		return wrap("look at the collection "+other, err)
+		return err
 	}
-	meta := info.GetConfig().GetMetadata()
 	return rag.Fail(rag.CodeConflict, fmt.Sprintf(
 		"The index was made with %q (%d dimensions) and the configuration says %q (%d); run `groundwork reindex` to build it anew, or go back to the old setting.",
 		meta[metaFingerprint].GetStringValue(), meta[metaDimensions].GetIntegerValue(), x.opts.Fingerprint, x.opts.Dimensions))
@@ -217,8 +273,12 @@ func (x *Index) point(ctx context.Context, before string) error {
 	if err != nil || before == "" {
 		return wrap("move the alias", err)
 	}
-	_, err = call(ctx, x, x.opts.Timeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, x.client.DeleteCollection(ctx, before)
+	return x.drop(ctx, before)
+}
+
+func (x *Index) drop(ctx context.Context, collection string) error {
+	_, err := call(ctx, x, x.opts.Timeout, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, x.client.DeleteCollection(ctx, collection)
 	})
-	return wrap("drop the old collection", err)
+	return wrap("drop the collection "+collection, err)
 }

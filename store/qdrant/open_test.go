@@ -50,6 +50,41 @@ func TestAnotherModelIsRefused(t *testing.T) {
 	require.Equal(t, rag.CodeConflict, rag.CodeOf(err), "the old one is gone")
 }
 
+func TestAnIndexIsBuiltBesideAnotherAndPromoted(t *testing.T) {
+	t.Parallel()
+	s, name, ledger := qdranttest.Start(t), alias(), newLedger()
+	dropAfter(t, s, name)
+	dimensions, fingerprint, err := qdrant.Made(t.Context(), options(s, qdrant.Options{Alias: name}))
+	require.NoError(t, err)
+	require.Zero(t, dimensions)
+	require.Empty(t, fingerprint)
+	old := open(t, s, ledger, qdrant.Options{Alias: name})
+	publish(t, old, version("doc", 1, 1)...)
+
+	beside, own := qdrant.Options{Alias: name, Fingerprint: "model b", Beside: true}, newLedger()
+	publish(t, open(t, s, own, beside), version("doc", 2, 3)...)
+	require.Len(t, found(t, old), 1)
+	next := open(t, s, own, beside)
+	require.Len(t, found(t, next), 3, "it goes on where it was")
+	beside.Fresh, own = true, newLedger()
+	next = open(t, s, own, beside)
+	published, staged := held(t, next)
+	require.Zero(t, published+staged)
+	publish(t, next, version("doc", 2, 2)...)
+	dimensions, fingerprint, err = qdrant.Made(t.Context(), options(s, qdrant.Options{Alias: name}))
+	require.NoError(t, err)
+	require.Equal(t, 4, dimensions)
+	require.Equal(t, "model a", fingerprint)
+
+	require.NoError(t, next.Promote(t.Context()))
+	require.NoError(t, next.Promote(t.Context()))
+	require.Len(t, found(t, open(t, s, own, qdrant.Options{Alias: name, Fingerprint: "model b"})), 2)
+	_, err = old.Text(t.Context(), scope, []string{"every"}, 10)
+	require.Error(t, err, "the old one is gone")
+	next = open(t, s, own, beside)
+	require.Len(t, found(t, next), 2, "what the alias points to is never dropped")
+}
+
 func TestManyProcessesOpenAtOnce(t *testing.T) {
 	t.Parallel()
 	s, name, ledger := qdranttest.Start(t), alias(), newLedger()

@@ -49,6 +49,8 @@ type Options struct {
 	Dimensions  int    // of the vectors, 1 to 16,384
 	Fingerprint string // of everything that vectors and chunks depend on: embedding model, pooling, chunker …
 	Reset       bool   // make a new collection, and drop that of another fingerprint or dimension, instead of refusing it
+	Beside      bool   // leave the alias where it is; a ledger of its own says what is searchable, until Promote
+	Fresh       bool   // with Beside: drop what an earlier index beside left, unless the alias points to it
 	Quantise    bool   // also keep one byte a dimension, search with it and rescore; counts when the collection is made
 
 	Timeout       time.Duration // of one call that writes or lists; 0 means 10 s
