@@ -34,3 +34,12 @@ func Dial(ctx context.Context, network, address string) (net.Conn, error) {
 func (s *Store) Exec(ctx context.Context, query string) error {
 	return s.write(ctx, "test", func(ctx context.Context, tx *txn) error { return tx.exec(ctx, query) })
 }
+
+// Tables are all of the database, and those that are exported.
+func (s *Store) Tables(ctx context.Context) (there, exported []string, err error) {
+	there, err = collect(ctx, s.reader, scanString, "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'river_%'")
+	for _, t := range all {
+		exported = append(exported, t.name)
+	}
+	return there, exported, err
+}

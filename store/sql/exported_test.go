@@ -152,3 +152,12 @@ func TestAWithdrawnDocumentIsQueuedAnew(t *testing.T) {
 	}))
 	require.True(t, seen[rag.StateReady])
 }
+
+// TestEveryTableIsExportedOrMadeAnew: who adds a table says which.
+func TestEveryTableIsExportedOrMadeAnew(t *testing.T) {
+	t.Parallel()
+	there, exported, err := open(t, sql.Options{}).Tables(t.Context())
+	require.NoError(t, err)
+	anew := []string{"goose_db_version", "tallies", "batches", "ledger_stores", "ledger_documents", "ledger_terms", "ledger_turns"}
+	require.ElementsMatch(t, there, append(exported, anew...))
+}
