@@ -30,8 +30,8 @@ const (
 )
 
 // kept are those folders of the data directory that a backup takes as they are:
-// tuned adapters, runs of evaluations, reports of comparisons.
-var kept = []string{"adapters", "runs", "comparisons"}
+// tuned adapters, runs of evaluations, reports of comparisons, drafted questions.
+var kept = []string{"adapters", "runs", "comparisons", "drafts"}
 
 // Backup is what TakeBackup wrote.
 type Backup struct {

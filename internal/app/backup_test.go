@@ -280,14 +280,14 @@ func TestRestoreIsAllOrNothing(t *testing.T) {
 func TestARestorationThatEndsInTheMiddleIsCompletedAtTheNextStart(t *testing.T) {
 	t.Parallel()
 	file, _ := backedUp(t, filled(t))
-	names := []string{"adapters", "runs", "comparisons", "index", "files", "library.db-shm", "library.db-wal", "library.db"}
+	names := []string{"adapters", "runs", "comparisons", "drafts", "index", "files", "library.db-shm", "library.db-wal", "library.db"}
 	raw, err := json.Marshal(names)
 	require.NoError(t, err)
 	for _, at := range []struct {
 		moved  int  // away, of what was there
 		done   bool // that is marked
 		placed int  // of what comes
-	}{{0, false, 0}, {4, false, 0}, {8, false, 0}, {8, true, 0}, {8, true, 4}, {8, true, 7}, {8, true, 8}} {
+	}{{0, false, 0}, {5, false, 0}, {9, false, 0}, {9, true, 0}, {9, true, 5}, {9, true, 8}, {9, true, 9}} {
 		built := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{}))
 		restored(t, file, built)
 		cfg, dir := built, t.TempDir()
