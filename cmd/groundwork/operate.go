@@ -58,36 +58,6 @@ func (c *cli) operate(dataDir string, do func(o *app.Operator) error) error {
 	return errors.Join(do(o), o.Close())
 }
 
-func (c *cli) reindexCmd() *cobra.Command {
-	var dataDir, from string
-	cmd := &cobra.Command{
-		Use: "reindex", Short: "Index every document anew, from its original", Args: cobra.NoArgs,
-		Long: "reindex queues a new version of every document, made from its original file; workers then do the rest (`groundwork serve`,\n" +
-			"`groundwork worker`). What the index still holds answers until the new versions are ready. An index made with another embedding\n" +
-			"model or chunker is replaced by an empty one. Use it after changing the model, or when Qdrant lost its data.",
-		Example: "  groundwork reindex\n  groundwork reindex --config cluster.yaml --from originals",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if from != "originals" {
-				return fmt.Errorf("--from %s is not known; use originals", from)
-			}
-			return c.operate(dataDir, func(o *app.Operator) error {
-				n, err := o.Reindex(cmd.Context())
-				if err != nil {
-					return err
-				}
-				if c.json {
-					return c.printJSON(map[string]any{"queued": n})
-				}
-				c.printf("%d documents are queued; a running server or worker indexes them\n", n)
-				return nil
-			})
-		},
-	}
-	cmd.Flags().StringVar(&dataDir, "data-dir", "", "where documents, index and keys live (server.data_dir)")
-	cmd.Flags().StringVar(&from, "from", "originals", "what to build the index from")
-	return cmd
-}
-
 func (c *cli) migrateCmd() *cobra.Command {
 	var dataDir, to string
 	cmd := &cobra.Command{

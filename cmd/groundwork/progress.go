@@ -60,6 +60,13 @@ func (p *progress) skip(n int) {
 	}
 }
 
+// of changes how many there are in all.
+func (p *progress) of(total int) {
+	if p.total = int64(total); p.bar != nil && total > 0 {
+		p.bar.ChangeMax64(p.total)
+	}
+}
+
 // left is the pace so far and the time that the rest takes at it, or nothing when that is not known yet.
 func (p *progress) left(n int64) string {
 	if n <= p.from {

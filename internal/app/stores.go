@@ -113,11 +113,16 @@ type vectorKind struct {
 }
 
 type indexOptions struct {
-	reset bool // throw away what was made with another model or chunker
-	log   *slog.Logger
+	reset  bool // throw away what was made with another model or chunker
+	beside bool // leave the alias in Qdrant to the index that is searched
+	fresh  bool // and begin anew
+	log    *slog.Logger
 }
 
 func openIndex(ctx context.Context, cfg configs.Config, library *sql.Store, v vectorKind, o indexOptions) (index, error) {
+	if _, err := os.Stat(swapFile(cfg)); err == nil && !o.beside {
+		return nil, rag.Fail(rag.CodeConflict, "A new index was just about to take the place of the old one when the process ended; run `groundwork reindex` again, with the new configuration, to complete it.")
+	}
 	if cfg.Store.Embedded() {
 		embedded, err := local.Open(ctx, filepath.Join(cfg.Server.DataDir, "index"), local.Options{
 			Dimensions: v.dimensions, Fingerprint: v.fingerprint, Reset: o.reset,
@@ -127,13 +132,21 @@ func openIndex(ctx context.Context, cfg configs.Config, library *sql.Store, v ve
 		}
 		return embedded, nil
 	}
-	q := cfg.Store.Qdrant
-	remote, err := qdrant.Open(ctx, qdrant.Options{
-		URL: q.URL, APIKey: q.APIKey.Reveal(), Alias: q.Alias, Quantise: q.Quantise,
-		Dimensions: v.dimensions, Fingerprint: v.fingerprint, Reset: o.reset, Log: o.log,
-	}, library.Ledger())
+	remote, err := openQdrant(ctx, cfg, library, v, o)
 	if err != nil {
 		return nil, err
 	}
 	return remote, nil
+}
+
+func openQdrant(ctx context.Context, cfg configs.Config, library *sql.Store, v vectorKind, o indexOptions) (*qdrant.Index, error) {
+	at := qdrantAt(cfg)
+	at.Dimensions, at.Fingerprint, at.Log = v.dimensions, v.fingerprint, o.log
+	at.Reset, at.Beside, at.Fresh = o.reset, o.beside, o.fresh
+	return qdrant.Open(ctx, at, library.Ledger())
+}
+
+func qdrantAt(cfg configs.Config) qdrant.Options {
+	q := cfg.Store.Qdrant
+	return qdrant.Options{URL: q.URL, APIKey: q.APIKey.Reveal(), Alias: q.Alias, Quantise: q.Quantise}
 }

@@ -130,7 +130,10 @@ func scanHeld(rows *sql.Rows) (h ingest.Held, err error) {
 }
 
 // TermsMark is the same for terms that FTS5 gets the same text for.
-func (x *Index) TermsMark(terms []string) string {
+func (x *Index) TermsMark(terms []string) string { return inventory{}.TermsMark(terms) }
+
+// TermsMark is the same for terms that FTS5 gets the same text for.
+func (inventory) TermsMark(terms []string) string {
 	joined, _ := encodeAll(terms)
 	return markOf([]byte(joined))
 }
