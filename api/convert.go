@@ -64,12 +64,15 @@ func fromContext(c rag.ContextUse) openai.ContextUse {
 	for _, d := range c.Dropped {
 		out.Dropped = append(out.Dropped, openai.Dropped{ChunkID: d.ChunkID, Reason: d.Reason})
 	}
+	if r := c.Reranking; r != nil {
+		out.Reranking = &openai.Reranking{Model: r.Model, Passages: r.Passages, Failed: r.Failed}
+	}
 	return out
 }
 
 func fromFingerprint(f rag.Fingerprint) openai.Fingerprint {
 	return openai.Fingerprint{Model: f.Model, Adapter: openai.OrNull(f.Adapter), Quantisation: openai.OrNull(f.Quantisation), Embedding: f.Embedding,
-		IndexGeneration: f.IndexGeneration, Prompt: f.Prompt, Code: f.Code}
+		Reranker: f.Reranker, IndexGeneration: f.IndexGeneration, Prompt: f.Prompt, Code: f.Code}
 }
 
 func fromTimings(laps []rag.Timing) map[string]float64 {
@@ -115,6 +118,9 @@ func fromRanked(ranked []rag.Ranked) []openai.Ranked {
 			Start: p.Start, End: p.End, Page: openai.Page(p.Page), Heading: list(p.Heading), Text: p.Text,
 			Score: r.Score, DenseRank: openai.Page(r.DenseRank), Dense: r.Dense, TextRank: openai.Page(r.TextRank), TextScore: r.Text,
 			Dropped: openai.OrNull(r.Dropped), Attributes: p.Attributes}
+		if r.RerankRank > 0 {
+			out[i].RerankRank, out[i].Rerank = openai.Page(r.RerankRank), &r.Rerank
+		}
 		if r.Dropped == "" {
 			rank++
 			out[i].Rank = new(rank)

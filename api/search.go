@@ -115,13 +115,16 @@ func (s *Server) find(c *gin.Context, scope rag.Scope, q openai.Search) ([]rag.R
 // searchTries is how often several queries are run until all see each document in one version.
 const searchTries = 4
 
-// merge keeps the best of each passage, what was chosen before what was dropped.
+// merge keeps the best of each passage, what was chosen before what was dropped, what was reranked before what was not.
 func merge(all []rag.Ranked) []rag.Ranked {
 	slices.SortStableFunc(all, func(a, b rag.Ranked) int {
 		if (a.Dropped == "") != (b.Dropped == "") {
 			return cmp.Compare(len(a.Dropped), len(b.Dropped))
 		}
-		return cmp.Compare(b.Score, a.Score)
+		if (a.RerankRank > 0) != (b.RerankRank > 0) {
+			return cmp.Compare(b.RerankRank, a.RerankRank)
+		}
+		return cmp.Or(cmp.Compare(b.Rerank, a.Rerank), cmp.Compare(b.Score, a.Score))
 	})
 	seen := map[string]bool{}
 	return slices.DeleteFunc(all, func(r rag.Ranked) bool {

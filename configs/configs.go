@@ -133,6 +133,7 @@ type Ingest struct {
 type LLM struct {
 	Chat         ChatModel     `koanf:"chat"`
 	Embed        EmbedModel    `koanf:"embed"`
+	Rerank       RerankModel   `koanf:"rerank"`
 	ModelsDir    string        `koanf:"models_dir"`
 	Hub          string        `koanf:"hub"`
 	Python       string        `koanf:"python"`
@@ -161,6 +162,20 @@ type EmbedModel struct {
 	QueryPrefix string `koanf:"query_prefix"`
 	Dimensions  int    `koanf:"dimensions"`
 }
+
+// RerankModel is the model that reranks.
+type RerankModel struct {
+	BaseURL   string        `koanf:"base_url"`
+	Model     string        `koanf:"model"`
+	APIKey    Secret        `koanf:"api_key"`
+	Folder    string        `koanf:"folder"`
+	Top       int           `koanf:"top"`
+	MaxTokens int           `koanf:"max_tokens"`
+	Timeout   time.Duration `koanf:"timeout"`
+}
+
+// On reports whether there is one.
+func (r RerankModel) On() bool { return r.BaseURL != "" || r.Folder != "" }
 
 // Search tunes retrieval.
 type Search struct {
@@ -309,6 +324,11 @@ func (c Config) validate() error {
 		{c.LLM.Chat.Parallel >= 0, "llm.chat.parallel must be at least 1, or 0 for the default"},
 		{c.LLM.Chat.Waiting > 0, "llm.chat.waiting must be at least 1"},
 		{c.LLM.Chat.MaxWait > 0, "llm.chat.max_wait must be more than 0"},
+		{c.LLM.Rerank.BaseURL == "" || c.LLM.Rerank.Folder == "", "llm.rerank.base_url and llm.rerank.folder cannot both be set"},
+		{c.LLM.Rerank.BaseURL == "" || c.LLM.Rerank.Model != "", "llm.rerank.model must name the model at llm.rerank.base_url"},
+		{c.LLM.Rerank.Top >= 2 && c.LLM.Rerank.Top <= 200, "llm.rerank.top must be 2 to 200"},
+		{c.LLM.Rerank.MaxTokens >= 64, "llm.rerank.max_tokens must be at least 64"},
+		{c.LLM.Rerank.Timeout > 0, "llm.rerank.timeout must be more than 0"},
 		{c.Search.Candidates >= c.Search.K && c.Search.K > 0, "search.k must be at least 1 and at most search.candidates"},
 		{c.Search.CachedPassages >= 1, "search.cached_passages must be at least 1"},
 		{c.Search.DenseWeight >= 0 && c.Search.DenseWeight <= 1, "search.dense_weight must be 0 to 1"},

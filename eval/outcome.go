@@ -47,6 +47,7 @@ type Fingerprint struct {
 	Adapter         string `json:"adapter,omitempty"`
 	Quantisation    string `json:"quantisation,omitempty"`
 	Embedding       string `json:"embedding,omitempty"`
+	Reranker        string `json:"reranker,omitempty"`
 	IndexGeneration int    `json:"index_generation,omitempty"`
 	Prompt          string `json:"prompt,omitempty"`
 	Code            string `json:"code,omitempty"`

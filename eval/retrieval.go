@@ -13,10 +13,11 @@ const (
 	LegDense  = "dense"  // the embedding leg
 	LegRRF    = "rrf"    // both legs by reciprocal ranks, as most do it
 	LegHybrid = "hybrid" // the product's own search
+	LegRerank = "rerank" // the same with the configured reranker
 )
 
-// Legs in the order they are told in.
-var Legs = []string{LegFTS5, LegBM25, LegDense, LegRRF, LegHybrid}
+// Legs in the order they are told in; LegRerank is there with a reranker only.
+var Legs = []string{LegFTS5, LegBM25, LegDense, LegRRF, LegHybrid, LegRerank}
 
 // LegFigures are means over questions, 0 to 1.
 type LegFigures struct {

@@ -77,6 +77,15 @@ type ContextUse struct {
 	PromptTokens int       `json:"prompt_tokens"`
 	Cut          bool      `json:"cut,omitempty"`
 	Dropped      []Dropped `json:"dropped"`
+
+	Reranking *Reranking `json:"reranking,omitempty"` // with a reranker
+}
+
+// Reranking says what a reranker did. When it failed, the passages are in the order of the search.
+type Reranking struct {
+	Model    string `json:"model"`
+	Passages int    `json:"passages"` // that it put into order
+	Failed   string `json:"failed,omitempty"`
 }
 
 // Dropped is a passage that was found and not used.
@@ -91,6 +100,7 @@ type Fingerprint struct {
 	Adapter         *string `json:"adapter"`
 	Quantisation    *string `json:"quantisation"`
 	Embedding       string  `json:"embedding"`
+	Reranker        string  `json:"reranker,omitempty"`
 	IndexGeneration int     `json:"index_generation"`
 	Prompt          string  `json:"prompt"`
 	Code            string  `json:"code"`
@@ -102,6 +112,7 @@ func (f Fingerprint) String() string {
 	for _, s := range []string{f.Model, orEmpty(f.Adapter), orEmpty(f.Quantisation), f.Embedding, strconv.Itoa(f.IndexGeneration), f.Prompt, f.Code} {
 		_, _ = h.Write([]byte(s + "\x00")) // a hash never fails
 	}
+	_, _ = h.Write([]byte(f.Reranker))
 	return fmt.Sprintf("fp_%016x", h.Sum64())
 }
 

@@ -134,7 +134,9 @@ type Ranked struct {
 	Dense      float64  `json:"dense_score"` // cosine
 	TextRank   *int     `json:"text_rank"`
 	TextScore  float64  `json:"text_score"` // BM25
-	Dropped    *string  `json:"dropped"`    // duplicate, budget or weak
+	RerankRank *int     `json:"rerank_rank,omitempty"`
+	Rerank     *float64 `json:"rerank_score,omitempty"` // of any range
+	Dropped    *string  `json:"dropped"`                // duplicate, budget or weak
 
 	Attributes map[string]any `json:"attributes,omitempty"` // of the document
 }

@@ -19,13 +19,15 @@ func (c *cli) evalRetrievalCmd() *cobra.Command {
 		Use: "retrieval", Short: "Measure how well passages are found, leg by leg, on sets whose relevant passages are known", Args: cobra.NoArgs,
 		Long: "retrieval searches every set of a folder with the product's own chunker, analyser, embedding model, index\n" +
 			"and fusion, and prints nDCG@10, recall and MRR of plain SQLite FTS5, the text leg, the embedding leg, reciprocal rank\n" +
-			"fusion and the product's hybrid search, with what hybrid gains over each leg (paired bootstrap, 95 % interval).\n\n" +
+			"fusion and the product's hybrid search, with what hybrid gains over each leg (paired bootstrap, 95 % interval).\n" +
+			"With llm.rerank set there is a line for the reranked search too.\n\n" +
 			"recall is the share of a question's relevant passages among the first, any counts the questions with at least one of them.\n" +
 			"The exit status is 1 when hybrid is significantly worse than its better leg on any set.\n\n" +
 			"The folder holds retrieval/NAME/corpus.jsonl (_id, text, and perhaps title, doc), queries.jsonl (_id, text, and perhaps\n" +
 			"doc) and qrels.tsv (question, passage, gain), or qa/NAME-….jsonl (as for eval run) with Markdown documents below NAME/.\n" +
 			"Vectors are kept in the data directory's cache: the second run is quick. No server is needed.",
-		Example: "  groundwork eval retrieval --data ../data\n  groundwork eval retrieval --data ../data --json",
+		Example: "  groundwork eval retrieval --data ../data\n  groundwork eval retrieval --data ../data --json\n" +
+			"  GROUNDWORK_LLM__RERANK__FOLDER=models/ms-marco-minilm groundwork eval retrieval --data ../data",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.config()
 			if err != nil {

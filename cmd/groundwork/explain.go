@@ -13,6 +13,8 @@ type explanation struct {
 		Limit   int       `json:"limit"`
 		Budget  int       `json:"budget"`
 		Dropped []dropped `json:"dropped"`
+
+		Reranking *reranking `json:"reranking,omitempty"`
 	} `json:"context"`
 	Prompt []struct {
 		Role    string `json:"role"`
@@ -21,6 +23,12 @@ type explanation struct {
 	PromptError string             `json:"prompt_error,omitempty"`
 	TimingsMs   map[string]float64 `json:"timings_ms"`
 	Fingerprint map[string]any     `json:"fingerprint"`
+}
+
+type reranking struct {
+	Model    string `json:"model"`
+	Passages int    `json:"passages"`
+	Failed   string `json:"failed,omitempty"`
 }
 
 type dropped struct {
@@ -44,6 +52,11 @@ func (c *cli) explain(ev evidence, e explanation, data []ranked) {
 		if name[d.ChunkID] != "" {
 			c.printf("dropped (%s): %s\n", d.Reason, name[d.ChunkID])
 		}
+	}
+	if r := e.Context.Reranking; r != nil && r.Failed != "" {
+		c.printf("not reranked: %s\n", r.Failed)
+	} else if r != nil {
+		c.printf("%s reranked %d passages\n", r.Model, r.Passages)
 	}
 	var stages []string
 	for stage := range e.TimingsMs {

@@ -15,7 +15,7 @@ func (c *cli) searchCmd() *cobra.Command {
 	var explain bool
 	cmd := &cobra.Command{
 		Use: "search QUERY", Short: "Show which passages a question finds, and why", Args: cobra.MinimumNArgs(1),
-		Long: "search prints the passages in their order: fused score, rank and score in the dense and the text leg,\nand what was dropped and why. --explain adds what an answer would be made of: evidence, budget, the prompt\nas it would be sent, timings and the fingerprint. No model is asked.",
+		Long: "search prints the passages in their order: fused score, rank and score in the dense and the text leg\n(and by the reranker, where there is one), and what was dropped and why. --explain adds what an answer would be made of: evidence, budget, the prompt\nas it would be sent, timings and the fingerprint. No model is asked.",
 		Example: "  groundwork search --store handbook \"carry over leave\"\n  groundwork search --store handbook -k 10 --json \"carry over leave\"\n" +
 			"  groundwork search --store handbook --explain \"carry over leave\"\n" +
 			"  groundwork search --store handbook --filter team=hr --filter 'year>=2025' \"carry over leave\"",
@@ -62,6 +62,8 @@ type ranked struct {
 	Dense      float64  `json:"dense_score"`
 	TextRank   *int     `json:"text_rank"`
 	TextScore  float64  `json:"text_score"`
+	RerankRank *int     `json:"rerank_rank,omitempty"`
+	Rerank     *float64 `json:"rerank_score,omitempty"`
 	Dropped    *string  `json:"dropped"`
 
 	Attributes map[string]any `json:"attributes,omitempty"`
@@ -92,6 +94,9 @@ func (c *cli) search(cmd *cobra.Command, api *client, query map[string]any, expl
 	c.printf("rank  fused  dense         text          passage\n")
 	for _, r := range reply.Data {
 		c.printf("%4s  %.3f  %-12s  %-12s  %s", place(r.Rank), r.Score, leg(r.DenseRank, r.Dense), leg(r.TextRank, r.TextScore), where(r.Filename, r.Heading, r.Page))
+		if r.RerankRank != nil && r.Rerank != nil {
+			c.printf("  (reranked %s)", leg(r.RerankRank, *r.Rerank))
+		}
 		if r.Dropped != nil {
 			c.printf("  (dropped: %s)", *r.Dropped)
 		}

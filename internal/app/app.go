@@ -301,13 +301,13 @@ func (a *App) buildAPI() error {
 		return err
 	}
 	pipeline := &rag.Pipeline{
-		Embedder: a.models.embed, Searcher: a.index, Passages: a.cache, Vocabulary: a.library, Generator: a.models.chat, Analyze: analyze.Terms,
+		Embedder: a.models.embed, Searcher: a.index, Passages: a.cache, Vocabulary: a.library, Reranker: a.models.ragReranker(), Generator: a.models.chat, Analyze: analyze.Terms,
 		Options: rag.Options{
-			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, K: a.cfg.Search.K,
+			Candidates: a.cfg.Search.Candidates, DenseWeight: a.cfg.Search.DenseWeight, Rerank: a.cfg.LLM.Rerank.Top, K: a.cfg.Search.K,
 			Abstain: rag.Abstain(a.cfg.Answer.Abstain), MaxTokens: a.cfg.Answer.MaxTokens, Temperature: a.cfg.Answer.Temperature, LinkHosts: a.cfg.Answer.LinkHosts,
 			Unsupported: rag.Unsupporteds(a.cfg.Answer.Unsupported),
 		},
-		About: rag.About{Embedding: a.models.fingerprint, Generation: a.index.Generation, Adapter: a.models.chat.AdapterTag, Code: a.opts.Version},
+		About: rag.About{Embedding: a.models.fingerprint, Reranker: a.models.reranker, Generation: a.index.Generation, Adapter: a.models.chat.AdapterTag, Code: a.opts.Version},
 	}
 	asker, err := a.keeping(a.observed(pipeline))
 	if err != nil {

@@ -25,6 +25,9 @@ func (a *App) Ready(ctx context.Context) []api.Check {
 	}); ok {
 		looks = append(looks, func(ctx context.Context) api.Check { return filesCheck(p.Ping(ctx)) })
 	}
+	if a.models != nil && a.models.rerank != nil {
+		looks = append(looks, a.rerankCheck)
+	}
 	starting := a.startingChecks()
 	if len(starting) == 0 {
 		looks = append(looks, a.embedCheck)

@@ -21,6 +21,9 @@ import (
 type models struct {
 	chat        *llm.Current // nil in a worker
 	embed       *llm.Embedder
+	rerank      *llm.Reranker   // nil: none
+	reranker    string          // its name; empty: none
+	rerankLocal *runtime.Server // its server, where that is a local one: nobody waits for it
 	launcher    launcher
 	fingerprint string // of everything the vectors depend on
 	dimensions  int
@@ -72,6 +75,9 @@ func (l launcher) startAll(ctx context.Context, m *models, onlyEmbed bool) error
 	err := l.startEmbed(ctx, m)
 	if err == nil && !onlyEmbed {
 		err = l.startChat(ctx, m)
+	}
+	if err == nil && !onlyEmbed {
+		err = l.startRerank(ctx, m)
 	}
 	return err
 }
@@ -247,7 +253,13 @@ func (m *models) stop(ctx context.Context) error {
 	if m.embed != nil {
 		m.embed.Close()
 	}
+	if m.rerank != nil {
+		m.rerank.Close()
+	}
 	servers := m.running()
+	if m.rerankLocal != nil {
+		servers = append(servers, m.rerankLocal)
+	}
 	errs := make([]error, len(servers))
 	var wait sync.WaitGroup
 	for i, s := range servers {

@@ -122,6 +122,11 @@ func (o observedAsker) count(a rag.Answer) {
 	} else {
 		o.metrics.Answer("answered")
 	}
+	if r := a.Context.Reranking; r != nil && r.Failed != "" {
+		o.metrics.Reranking("failed")
+	} else if r != nil {
+		o.metrics.Reranking("done")
+	}
 	var first time.Duration
 	for _, t := range a.Timings {
 		took := milliseconds(t.Ms)

@@ -36,6 +36,9 @@ func (a *App) modelStats() map[string]llm.Stats {
 	if a.models.chat != nil {
 		out["chat"] = a.models.chat.Chat().Stats()
 	}
+	if a.models.rerank != nil {
+		out["rerank"] = a.models.rerank.Stats()
+	}
 	if a.models.embed != nil {
 		out["embed"] = a.models.embed.Stats()
 	}

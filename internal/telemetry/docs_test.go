@@ -22,6 +22,7 @@ func everything() *telemetry.Metrics {
 	m.Stream()()
 	m.Answer("abstained")
 	m.Abstention("weak_evidence")
+	m.Reranking("done")
 	m.Stage("embed", time.Millisecond)
 	m.FirstToken(time.Second)
 	m.Answered(time.Second)

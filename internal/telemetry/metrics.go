@@ -22,6 +22,7 @@ type Metrics struct {
 
 	answers     *prometheus.CounterVec
 	abstentions *prometheus.CounterVec
+	rerankings  *prometheus.CounterVec
 	stages      *prometheus.HistogramVec
 	firstToken  prometheus.Histogram
 	whole       prometheus.Histogram
@@ -75,7 +76,8 @@ func (m *Metrics) ofAnswers() {
 	})
 	m.tokens = counters("groundwork_model_tokens_total", "Tokens of answers over a store: prompt, cached (those of the prompt that the model server had) or completion.", "kind")
 	m.citations = counters("groundwork_citations_total", "Citations by verdict.", "verdict")
-	m.registry.MustRegister(m.answers, m.abstentions, m.stages, m.firstToken, m.whole, m.tokens, m.citations)
+	m.rerankings = counters("groundwork_rerankings_total", "Answers whose passages a reranker was to put into order, by outcome: done or failed (they stayed in the order of the search).", "outcome")
+	m.registry.MustRegister(m.rerankings, m.answers, m.abstentions, m.stages, m.firstToken, m.whole, m.tokens, m.citations)
 }
 
 func (m *Metrics) ofDocuments() {
@@ -124,6 +126,9 @@ func (m *Metrics) Answer(outcome string) { m.answers.WithLabelValues(outcome).In
 
 // Abstention counts one answer that says that there is none.
 func (m *Metrics) Abstention(reason string) { m.abstentions.WithLabelValues(reason).Inc() }
+
+// Reranking counts one answer for which a reranker was asked; outcome is done or failed.
+func (m *Metrics) Reranking(outcome string) { m.rerankings.WithLabelValues(outcome).Inc() }
 
 // Stage observes the time of one stage of an answer.
 func (m *Metrics) Stage(stage string, took time.Duration) {

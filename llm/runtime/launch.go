@@ -2,7 +2,9 @@ package runtime
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -55,10 +57,34 @@ func (l Launch) Embed(e Entry, workers int) (Options, error) {
 	})
 }
 
+// Rerank are the options of a server that reranks with the cross-encoder in a folder (model.onnx and
+// tokenizer.json) with this many workers, and the name of that model, which changes when the file does.
+func (l Launch) Rerank(ctx context.Context, folder string, maxTokens, workers int) (opts Options, name string, err error) {
+	model, tokenizer := filepath.Join(folder, "model.onnx"), filepath.Join(folder, "tokenizer.json")
+	for _, file := range []string{model, tokenizer} {
+		if info, err := os.Stat(file); err != nil || info.IsDir() {
+			return Options{}, "", rag.Fail(rag.CodeModel, fmt.Sprintf("%s is not there; llm.rerank.folder must hold model.onnx and tokenizer.json of a cross-encoder.", file))
+		}
+	}
+	sum, err := hashFile(ctx, model)
+	if err != nil {
+		return Options{}, "", err
+	}
+	name = filepath.Base(folder) + "/" + sum[:8]
+	opts, err = l.command("rerank", "embed_server.py", map[string]any{
+		"task": "rerank", "model": model, "tokenizer": tokenizer, "name": name, "max_tokens": maxTokens, "workers": workers,
+	})
+	return opts, name, err
+}
+
 func (l Launch) options(name, program string, e Entry, settings map[string]any) (Options, error) {
 	if !Installed(l.Dir, e) {
 		return Options{}, rag.Fail(rag.CodeModel, fmt.Sprintf("The model %s is not here yet; run `groundwork models pull %s`.", e.Name, e.Name))
 	}
+	return l.command(name, program, settings)
+}
+
+func (l Launch) command(name, program string, settings map[string]any) (Options, error) {
 	path, err := script(l.Dir, program)
 	if err != nil {
 		return Options{}, err

@@ -40,13 +40,22 @@ func Run(ctx context.Context, cfg configs.Config, opts app.Options, dir string, 
 		return report, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	reranking, err := app.StartReranking(ctx, cfg, opts)
+	if err != nil {
+		return report, err
+	}
+	var judge *judge
+	if reranking != nil {
+		defer func() { err = errors.Join(err, reranking.Stop(context.WithoutCancel(ctx))) }()
+		judge = newJudge(reranking)
+	}
 	var reports []eval.SetReport
 	for i, set := range sets {
 		v, err := e.embed(ctx, set, dimensions)
 		if err != nil {
 			return report, err
 		}
-		r, err := measure(ctx, cfg, filepath.Join(scratch, strconv.Itoa(i)), set, v)
+		r, err := measure(ctx, cfg, filepath.Join(scratch, strconv.Itoa(i)), set, v, judge)
 		if err != nil {
 			return report, err
 		}
@@ -72,7 +81,7 @@ func (e *embedder) embed(ctx context.Context, set eval.Set, dimensions int) (set
 	return v, err
 }
 
-func measure(ctx context.Context, cfg configs.Config, dir string, set eval.Set, v setVectors) (r eval.SetReport, err error) {
+func measure(ctx context.Context, cfg configs.Config, dir string, set eval.Set, v setVectors, judge *judge) (r eval.SetReport, err error) {
 	s, err := newSearcher(ctx, cfg, dir, set, v)
 	if err != nil {
 		return r, err
@@ -81,6 +90,11 @@ func measure(ctx context.Context, cfg configs.Config, dir string, set eval.Set, 
 	rankings, err := s.rankings(ctx, cfg.Search.Candidates)
 	if err != nil {
 		return r, err
+	}
+	if judge != nil {
+		if rankings[eval.LegRerank], err = s.reranked(ctx, judge, cfg.LLM.Rerank.Top); err != nil {
+			return r, err
+		}
 	}
 	return eval.ScoreSet(set, rankings), nil
 }

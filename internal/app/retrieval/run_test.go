@@ -65,7 +65,7 @@ func TestRunMeasuresEveryLegOfEverySet(t *testing.T) {
 	require.Equal(t, "wiki", report.Sets[1].Name)
 	require.Equal(t, 1, report.Sets[1].Queries, "what the documents do not answer has nothing to find")
 	for _, set := range report.Sets {
-		require.Len(t, set.Legs, len(eval.Legs))
+		require.Len(t, set.Legs, len(eval.Legs)-1, "without a reranker")
 		for _, leg := range []string{eval.LegFTS5, eval.LegBM25, eval.LegHybrid} {
 			require.InDelta(t, 1, set.Legs[leg].NDCG10, 1e-9, "%s: %s", set.Name, leg)
 		}
@@ -73,6 +73,22 @@ func TestRunMeasuresEveryLegOfEverySet(t *testing.T) {
 	}
 	require.InDelta(t, 1, report.Macro[eval.LegHybrid].MRR, 1e-9)
 	require.Empty(t, report.Lost())
+}
+
+func TestRunMeasuresTheReranker(t *testing.T) {
+	t.Parallel()
+	cfg, dir := setup(t), write(t, made)
+	model := llmtest.Start(t, llmtest.Options{})
+	cfg.LLM.Rerank.BaseURL, cfg.LLM.Rerank.Model = model.BaseURL(), "test-rerank"
+	report, err := retrieval.Run(t.Context(), cfg, app.Options{}, dir, func(int, int) {})
+	require.NoError(t, err)
+	require.InDelta(t, 1, report.Macro[eval.LegRerank].NDCG10, 1e-9)
+	require.Contains(t, report.Sets[0].Against, eval.LegRerank)
+	require.NotEmpty(t, model.Requests("/v1/rerank"))
+
+	model.Inject(llmtest.Fault{Kind: llmtest.WrongCount})
+	_, err = retrieval.Run(t.Context(), cfg, app.Options{}, dir, func(int, int) {})
+	require.ErrorContains(t, err, "no set of scores", "a figure without its reranker would mean nothing")
 }
 
 func TestSecondRunAsksNoModel(t *testing.T) {

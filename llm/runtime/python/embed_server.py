@@ -1,9 +1,10 @@
 """The local embedding model server: an ONNX model behind OpenAI's /v1/embeddings.
+With "task": "rerank" in its settings it is a reranking server: a cross-encoder behind /v1/rerank.
 
 The parent writes one line of JSON (the settings) to stdin and keeps stdin open:
 its end means that the parent is gone, and so this process ends.
 
-Texts are embedded one by one, on one thread per worker: batches are no faster
+Texts are embedded (or scored) one by one, on one thread per worker: batches are no faster
 on a CPU, and the vectors of a quantised model would depend on the company a
 text is in. Questions (one input, or the header X-Groundwork-Priority: question)
 pass everything that waits.
@@ -39,10 +40,10 @@ class Refused(Exception):
 
 
 class Model:
-    """Tokenizer and network. encode and embed may be called from several threads."""
+    """Tokenizer and network. compute may be called from several threads."""
 
     def __init__(self, settings):
-        self.max_tokens, self.pooling = settings["max_tokens"], settings["pooling"]
+        self.max_tokens = settings["max_tokens"]
         self.tokenizer = Tokenizer.from_file(settings["tokenizer"])
         self.tokenizer.no_truncation()  # the file has its own ideas
         self.tokenizer.no_padding()
@@ -53,31 +54,58 @@ class Model:
         options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(settings["model"], options, providers=["CPUExecutionProvider"])
         self.inputs = {i.name for i in self.session.get_inputs()}
-        self.dimensions = len(self.embed("warm up")[0])
 
-    def embed(self, text):
+    def run(self, ids, kinds=None):
+        row = np.array([ids], dtype=np.int64)
+        kinds = np.zeros_like(row) if kinds is None else np.array([kinds], dtype=np.int64)
+        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": kinds}
+        return self.session.run(None, {k: v for k, v in feed.items() if k in self.inputs})[0]
+
+
+class Embedder(Model):
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.pooling = settings["pooling"]
+        self.dimensions = len(self.compute("warm up")[0])
+
+    def compute(self, text):
         """The unit vector of text, the tokens used, and whether text was cut."""
         ids = self.tokenizer.encode(text).ids
         cut = len(ids) > self.max_tokens
         if cut:
             ids = ids[: self.max_tokens - 1] + ids[-1:]  # the last one is the end mark
-        row = np.array([ids], dtype=np.int64)
-        feed = {"input_ids": row, "attention_mask": np.ones_like(row), "token_type_ids": np.zeros_like(row)}
-        hidden = self.session.run(None, {k: v for k, v in feed.items() if k in self.inputs})[0][0]
+        hidden = self.run(ids)[0]
         vector = hidden[0] if self.pooling == "cls" else hidden.mean(axis=0)
         vector = vector.astype(np.float32)
         return vector / max(float(np.linalg.norm(vector)), 1e-12), len(ids), cut
 
 
+class CrossEncoder(Model):
+    """Scores pairs of a question and a text. A model of two classes says no and yes."""
+
+    def __init__(self, settings):
+        super().__init__(settings)
+        self.tokenizer.enable_truncation(self.max_tokens)  # the longer one is cut first
+        self.compute(("warm", "up"))
+
+    def compute(self, pair):
+        """The score, higher is better, and the tokens used."""
+        encoded = self.tokenizer.encode(*pair)
+        logits = self.run(encoded.ids, encoded.type_ids).reshape(-1).astype(np.float64)
+        if len(logits) not in (1, 2):
+            raise ValueError(f"this is no cross-encoder: it gives {len(logits)} values a pair")
+        return float(logits[-1] - (logits[0] if len(logits) == 2 else 0)), len(encoded.ids)
+
+
 class Workers:
-    """Threads that embed what waits, questions first, then in the order of arrival."""
+    """Threads that compute what waits, questions first, then in the order of arrival."""
 
     def __init__(self, model, count):
         self.model, self.waiting, self.order = model, queue.PriorityQueue(), itertools.count()
         for _ in range(count):
             threading.Thread(target=self.work, daemon=True).start()
 
-    async def embed(self, texts, urgent):
+    async def compute(self, texts, urgent):
         loop, gone = asyncio.get_running_loop(), threading.Event()
         futures = [loop.create_future() for _ in texts]
         for text, future in zip(texts, futures):
@@ -93,7 +121,7 @@ class Workers:
             if gone.is_set():
                 continue
             try:
-                result, error = self.model.embed(text), None
+                result, error = self.model.compute(text), None
             except Exception as e:  # one bad text must not end the thread
                 result, error = None, e
             with suppress(RuntimeError):  # the loop ended
@@ -117,6 +145,12 @@ class Handlers:
         return [
             Route("/health", self.health),
             Route("/v1/models", self.models),
+        ] + self.tasks()
+
+    def tasks(self):
+        if isinstance(self.model, CrossEncoder):
+            return [Route("/v1/rerank", self.guarded(self.rerank), methods=["POST"])]
+        return [
             Route("/v1/embeddings", self.guarded(self.embeddings), methods=["POST"]),
             Route("/tokenize", self.guarded(self.tokenize), methods=["POST"]),
         ]
@@ -142,12 +176,9 @@ class Handlers:
         return JSONResponse({"status": "ok"})
 
     async def models(self, request):
-        meta = {
-            "dimensions": self.model.dimensions,
-            "max_tokens": self.model.max_tokens,
-            "pooling": self.model.pooling,
-            "runtime": f"onnxruntime {onnxruntime.__version__}",
-        }
+        meta = {"max_tokens": self.model.max_tokens, "runtime": f"onnxruntime {onnxruntime.__version__}"}
+        if isinstance(self.model, Embedder):
+            meta |= {"dimensions": self.model.dimensions, "pooling": self.model.pooling}
         entry = {"id": self.name, "object": "model", "created": 0, "owned_by": "groundwork", "meta": meta}
         return JSONResponse({"object": "list", "data": [entry]})
 
@@ -161,7 +192,7 @@ class Handlers:
             raise Refused(400, f"dimensions must be {self.model.dimensions} with this model.", None, "dimensions")
         given = texts(body)
         urgent = len(given) == 1 or request.headers.get("x-groundwork-priority") == "question"
-        found = await unless_gone(request, self.workers.embed(given, urgent))
+        found = await unless_gone(request, self.workers.compute(given, urgent))
         tokens = sum(used for _, used, _ in found)
         return JSONResponse({
             "object": "list",
@@ -172,6 +203,25 @@ class Handlers:
             ],
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
             "truncated": [i for i, (_, _, cut) in enumerate(found) if cut],
+        })
+
+    async def rerank(self, request, body):
+        query, top = body.get("query"), body.get("top_n")
+        if not isinstance(query, str) or not query:
+            raise Refused(400, "query must be a text.", None, "query")
+        if top is not None and (not isinstance(top, int) or isinstance(top, bool) or top < 1):
+            raise Refused(400, "top_n must be 1 or more.", None, "top_n")
+        given = texts(body, empty=True, field="documents")
+        query = query.encode("utf-8", "replace").decode()
+        found = await unless_gone(request, self.workers.compute([(query, text) for text in given], True))
+        results = [{"index": i, "relevance_score": score} for i, (score, _) in enumerate(found)]
+        results.sort(key=lambda r: -r["relevance_score"])
+        tokens = sum(used for _, used in found)
+        return JSONResponse({
+            "object": "list",
+            "model": self.name,
+            "results": results[:top],
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         })
 
     async def tokenize(self, request, body):
@@ -189,13 +239,13 @@ class Handlers:
         return JSONResponse(reply)
 
 
-def texts(body, empty=False):
-    given = body.get("input")
+def texts(body, empty=False, field="input"):
+    given = body.get(field)
     given = [given] if isinstance(given, str) else given
     if not isinstance(given, list) or not given or not all(isinstance(t, str) for t in given):
-        raise Refused(400, "input must be a string or a list of strings.", None, "input")
+        raise Refused(400, f"{field} must be a string or a list of strings.", None, field)
     if len(given) > MAX_INPUTS:
-        raise Refused(400, f"input must hold at most {MAX_INPUTS} texts.", None, "input")
+        raise Refused(400, f"{field} must hold at most {MAX_INPUTS} texts.", None, field)
     if not empty and not all(given):
         raise Refused(400, "input must not hold an empty string.", None, "input")
     return [t.encode("utf-8", "replace").decode() for t in given]  # no lone surrogates
@@ -231,7 +281,7 @@ def refuse(request, e):
 
 
 def fail(request, e):
-    return refuse(request, Refused(500, "The embedding server failed; its log says why.", "internal_error"))
+    return refuse(request, Refused(500, "The model server failed; its log says why.", "internal_error"))
 
 
 def missing(request, e):
@@ -245,10 +295,12 @@ def end_with_parent():
 
 def main():
     settings = json.loads(sys.stdin.buffer.readline())
-    os.nice(5)  # documents wait for answers: the chat model on the same cores goes first
+    reranks = settings.get("task") == "rerank"
+    if not reranks:
+        os.nice(5)  # documents wait for answers: the chat model on the same cores goes first
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # at once, also while the model loads
     threading.Thread(target=end_with_parent, daemon=True).start()
-    model = Model(settings)
+    model = CrossEncoder(settings) if reranks else Embedder(settings)
     handlers = Handlers(settings, model, Workers(model, settings["workers"]))
     app = Starlette(
         routes=handlers.routes(),

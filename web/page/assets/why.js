@@ -30,11 +30,13 @@ async function fill(body, store, gw) {
 function panels({ query, data, evidence, explanation }, gw) {
   const dropped = new Map(explanation.context.dropped.map((d) => [d.chunk_id, d.reason]));
   const given = new Set(gw.abstained ? [] : (gw.sources ?? []).map((s) => s.chunk_id));
+  const reranked = data.some((r) => r.rerank_rank);
   const rows = data.map((r) => el("tr", {},
     el("td", {}, r.rank ?? "–"), el("td", {}, r.score.toFixed(3)), el("td", {}, leg(r.dense_rank, r.dense_score)), el("td", {}, leg(r.text_rank, r.text_score)),
+    reranked && el("td", {}, leg(r.rerank_rank, r.rerank_score)),
     el("td", {}, r.filename, el("span", { class: "small" }, ` ${place(r)}`)),
     el("td", {}, outcome(given.has(r.chunk_id), r.dropped ?? dropped.get(r.chunk_id)))));
-  const head = ["Rank", "Fused", "Meaning", "Words", "Passage", "Then"].map((name) => el("th", { scope: "col" }, name));
+  const head = ["Rank", "Fused", "Meaning", "Words", reranked && "Reranked", "Passage", "Then"].filter(Boolean).map((name) => el("th", { scope: "col" }, name));
   const prompt = explanation.prompt.map((m) => `${m.role}:\n${m.content}`).join("\n\n");
   const fp = explanation.fingerprint;
   return [
@@ -44,7 +46,8 @@ function panels({ query, data, evidence, explanation }, gw) {
     el("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Passages found" },
       el("table", { class: "small" }, el("thead", {}, el("tr", {}, ...head)), el("tbody", {}, ...rows))),
     el("p", { class: "small" }, Object.entries(explanation.timings_ms).map(([stage, ms]) => `${stage} ${ms.toFixed(1)} ms`).join(" · ")),
-    el("p", { class: "small" }, [fp.model, fp.adapter, fp.quantisation, fp.embedding, `index ${fp.index_generation}`, fp.prompt, fp.code].filter(Boolean).join(" · ")),
+    el("p", { class: "small" }, [fp.model, fp.adapter, fp.quantisation, fp.embedding, fp.reranker, `index ${fp.index_generation}`, fp.prompt, fp.code].filter(Boolean).join(" · ")),
+    explanation.context.reranking?.failed && el("p", { class: "small" }, `Not reranked: ${explanation.context.reranking.failed}`),
     explanation.prompt_error && el("p", { class: "small" }, explanation.prompt_error),
     prompt && el("details", {}, el("summary", { class: "small" }, "The prompt as it would be sent now"),
       el("pre", { class: "small", tabindex: "0" }, prompt)),
