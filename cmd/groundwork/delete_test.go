@@ -40,7 +40,7 @@ func TestDeleteGivesAReceiptThatStays(t *testing.T) {
 	require.NotNil(t, r.DeletedAt)
 	require.Len(t, r.Hash, 64)
 	_, err = s.run("delete", "--store", "h", id)
-	require.ErrorContains(t, err, "there is no document")
+	require.ErrorContains(t, err, "There is no document")
 	_, err = s.run("receipt", "file-unknown")
 	require.ErrorContains(t, err, "there is no receipt")
 }
