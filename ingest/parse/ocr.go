@@ -101,7 +101,7 @@ func (r *Runner) readPicture(ctx context.Context, l Limits, picture []byte) (str
 
 // drawPage writes how many pages there are and one of them, in greys.
 func drawPage(ctx context.Context, out io.Writer, data []byte, req request) error {
-	p, _, err := openPDF(ctx, data, Options{Limits: req.Limits, CacheDir: req.CacheDir})
+	p, err := openPDF(ctx, len(data), Options{Limits: req.Limits, CacheDir: req.CacheDir})
 	if err != nil {
 		return err
 	}

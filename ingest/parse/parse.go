@@ -90,7 +90,8 @@ type Options struct {
 	Limits   Limits
 	CacheDir string // holds the compiled PDF reader, which saves seconds and much memory; empty: it is compiled each time
 
-	inside int // how many documents this one lies in
+	inside int     // how many documents this one lies in
+	reader *engine // that was started ahead, for one PDF
 }
 
 // Document reads a file in this process: only for tests and for the child,

@@ -4,29 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-
-	"github.com/klippa-app/go-pdfium"
-	pdferrors "github.com/klippa-app/go-pdfium/errors"
-	"github.com/klippa-app/go-pdfium/references"
-	"github.com/klippa-app/go-pdfium/requests"
-	"github.com/klippa-app/go-pdfium/webassembly"
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 )
 
 // readPDF reads the text layer page by page. Pages are joined with an empty
 // line; entries of the outline that name a line of their page make it a heading.
 func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
-	p, pool, err := openPDF(ctx, data, opt)
+	p, err := openPDF(ctx, len(data), opt)
 	if err != nil {
 		return Text{}, err
 	}
 	text, err := p.read(data)
 	if err == nil && opt.inside > 0 {
-		return text, pool.Close() // more may follow; otherwise the process ends, and a reader that has trapped cannot be closed
+		return text, p.pool.Close() // more may follow; otherwise the process ends, and a reader that has trapped cannot be closed
 	}
 	if err != nil && p.memory.refused {
 		return Text{}, fail(CodeLimit, "the PDF unpacks to more than %s; split it, or print it to a new PDF", size(opt.Limits.Unpacked))
@@ -34,51 +24,28 @@ func readPDF(ctx context.Context, data []byte, opt Options) (Text, error) {
 	return text, err
 }
 
-// openPDF starts a reader with memory for data.
-func openPDF(ctx context.Context, data []byte, opt Options) (*pdf, pdfium.Pool, error) {
-	memory, err := newLinear(4*int64(len(data)) + 64<<20 + opt.Limits.Unpacked)
-	if err != nil {
-		return nil, nil, tooSlow(opt.Limits.Wall)
-	}
-	pool, err := startPDF(ctx, memory, opt.CacheDir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the PDF reader: %w", err)
-	}
-	reader, err := pool.GetInstanceWithContext(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the PDF reader: %w", err)
-	}
-	return &pdf{reader: reader, memory: memory, limits: opt.Limits, out: body{limit: opt.Limits.Text}}, pool, nil
-}
-
-// WarmPDF compiles the PDF reader into cacheDir, when it is not there yet.
-func WarmPDF(ctx context.Context, cacheDir string) error {
-	pool, err := startPDF(ctx, &linear{}, cacheDir)
-	if err != nil {
-		return err
-	}
-	return pool.Close()
-}
-
-func startPDF(ctx context.Context, memory *linear, cacheDir string) (pdfium.Pool, error) {
-	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling)
-	if cacheDir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(cacheDir)
+// openPDF takes the reader that was started ahead, or starts one, with memory for a document of so many bytes.
+func openPDF(ctx context.Context, bytes int, opt Options) (*pdf, error) {
+	need := needs(int64(bytes), opt.Limits)
+	reader := opt.reader
+	if reader == nil || opt.inside > 0 || !reader.memory.bound(need) {
+		memory, err := newLinear(need)
 		if err != nil {
-			return nil, err
+			return nil, tooSlow(opt.Limits.Wall)
 		}
-		config = config.WithCompilationCache(cache)
+		if reader, err = newEngine(ctx, memory, opt.CacheDir); err != nil {
+			return nil, fmt.Errorf("start the PDF reader: %w", err)
+		}
 	}
-	return webassembly.Init(webassembly.Config{
-		Context: experimental.WithMemoryAllocator(ctx, memory), RuntimeConfig: config,
-		MaxTotal: 1, FSConfig: wazero.NewFSConfig(), Stdout: io.Discard, Stderr: io.Discard,
-	})
+	return &pdf{engine: reader, limits: opt.Limits, out: body{limit: opt.Limits.Text}}, nil
 }
+
+// needs is the memory in which a PDF of so many bytes may be read.
+func needs(bytes int64, l Limits) int64 { return 4*bytes + 64<<20 + l.Unpacked }
 
 type pdf struct {
-	reader pdfium.Pdfium
-	memory *linear
-	doc    references.FPDF_DOCUMENT
+	*engine
+	doc    uint64
 	limits Limits
 	out    body
 
@@ -93,28 +60,34 @@ func (p *pdf) read(data []byte) (Text, error) {
 	if err := p.pages(pages); err != nil {
 		return Text{}, err
 	}
-	title := p.meta("Title")
-	return p.out.done(title)
+	return p.out.done(p.title())
 }
+
+// Why a document cannot be opened, as fpdfview.h counts.
+const (
+	errPassword = 4
+	errSecurity = 5
+)
 
 // open opens the document and counts its pages.
 func (p *pdf) open(data []byte) (pages int, err error) {
-	opened, err := p.reader.OpenDocument(&requests.OpenDocument{File: &data})
-	switch {
-	case errors.Is(err, pdferrors.ErrPassword), errors.Is(err, pdferrors.ErrSecurity):
-		return 0, encrypted()
-	case err != nil:
+	p.doc = p.call(opOpen, p.put(data), uint64(len(data)), 0)
+	if p.doc == 0 && p.err == nil {
+		if why := p.call(opLastError); why == errPassword || why == errSecurity {
+			return 0, encrypted()
+		}
+	}
+	if p.doc == 0 {
 		return 0, brokenPDF()
 	}
-	p.doc = opened.Document
-	count, err := p.reader.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: p.doc})
+	pages = p.count(opPages, p.doc)
 	switch {
-	case err != nil || count.PageCount < 1:
+	case pages < 1:
 		return 0, brokenPDF()
-	case count.PageCount > p.limits.Pages:
-		return 0, fail(CodeLimit, "the PDF has %d pages and at most %d are read; split it", count.PageCount, p.limits.Pages)
+	case pages > p.limits.Pages:
+		return 0, fail(CodeLimit, "the PDF has %d pages and at most %d are read; split it", pages, p.limits.Pages)
 	}
-	return count.PageCount, nil
+	return pages, nil
 }
 
 func brokenPDF() *Error {
@@ -128,13 +101,13 @@ func (p *pdf) pages(count int) error {
 	broken := 0
 	distinct := map[string]bool{}
 	for i := range count {
-		text, err := p.page(i)
-		switch {
-		case errors.Is(err, pdferrors.ErrPage):
+		text, held := p.page(i)
+		if p.err != nil {
+			return p.err
+		}
+		if !held {
 			broken++
 			continue
-		case err != nil:
-			return err
 		}
 		start, end := p.out.block(text)
 		if start == end {
@@ -160,74 +133,48 @@ func (p *pdf) pages(count int) error {
 	return nil
 }
 
-func (p *pdf) page(index int) (string, error) {
-	loaded, err := p.reader.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: p.doc, Index: index})
-	if err != nil {
-		return "", err
+// page is the text of a page, without what nobody sees; held is false when the document does not hold it.
+func (p *pdf) page(index int) (text string, held bool) {
+	page := p.call(opLoadPage, p.doc, uint64(index))
+	if page == 0 {
+		return "", false
 	}
-	at := requests.Page{ByReference: &loaded.Page}
-	for _, object := range p.hidden(at) {
-		if err := p.remove(at, object); err != nil {
-			return "", err
-		}
+	for _, object := range p.hidden(page) {
+		p.call(opRemove, page, object)
 	}
-	text, off, err := p.text(at)
-	if err == nil && len(off) > 0 {
-		for _, object := range off {
-			if err := p.remove(at, object); err != nil {
-				return "", err
-			}
-		}
-		text, _, err = p.text(at)
-	}
-	if err == nil && shattered(text) {
-		text, err = p.rejoin(at)
-	}
-	if err != nil {
-		return "", err
-	}
-	_, err = p.reader.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: loaded.Page})
-	return pageText(text), err
+	text = p.words(page)
+	p.call(opClosePage, page)
+	return pageText(text), true
 }
 
-func (p *pdf) remove(page requests.Page, object references.FPDF_PAGEOBJECT) error {
-	_, err := p.reader.FPDFPage_RemoveObject(&requests.FPDFPage_RemoveObject{Page: page, PageObject: object})
-	return err
-}
-
-// text is what stands on a page, and the objects of it that lie beside the sheet.
-func (p *pdf) text(page requests.Page) (text string, off []references.FPDF_PAGEOBJECT, err error) {
-	loaded, err := p.reader.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: page})
-	if err != nil {
-		return "", nil, err
+// words is what stands on a page.
+func (p *pdf) words(page uint64) string {
+	text := p.call(opLoadText, page)
+	if text == 0 && p.err == nil {
+		p.err = errors.New("the text of a page cannot be loaded")
 	}
-	count, err := p.reader.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: loaded.TextPage})
-	if err == nil && count.Count > 0 {
-		got, err := p.reader.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: loaded.TextPage, Count: count.Count})
-		if err != nil {
-			return "", nil, err
-		}
-		text = got.Text
-		off = p.beside(page, loaded.TextPage, text)
+	n := p.count(opCountChars, text)
+	if n < 1 {
+		p.call(opCloseText, text)
+		return ""
 	}
-	if err != nil {
-		return "", nil, err
+	at := p.space(2 * uint64(n+1))
+	units := p.count(opText, text, 0, uint64(n), at)
+	found := p.utf16(at, uint64(min(max(units, 0), n+1)))
+	if shattered(found) {
+		found = p.rejoin(text, n)
 	}
-	_, err = p.reader.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: loaded.TextPage})
-	return text, off, err
+	p.call(opCloseText, text)
+	return found
 }
 
 // maxStamp is the length, in bytes, up to which the same words on every page
 // are taken for the stamp of a scanner.
 const maxStamp = 60
 
-// meta is a title from the document's properties, unless a program made it up.
-func (p *pdf) meta(tag string) string {
-	m, err := p.reader.FPDF_GetMetaText(&requests.FPDF_GetMetaText{Document: p.doc, Tag: tag})
-	if err != nil {
-		return ""
-	}
-	title := oneLine(m.Value)
+// title is the one from the document's properties, unless a program made it up.
+func (p *pdf) title() string {
+	title := oneLine(p.text(opMeta, p.doc, p.put([]byte("Title\x00"))))
 	lower := strings.ToLower(title)
 	switch lower {
 	case "untitled", "unbenannt", "sans titre", "document", "(anonymous)":

@@ -1,17 +1,6 @@
 package parse
 
-import (
-	"strings"
-	"unicode"
-
-	"github.com/klippa-app/go-pdfium/enums"
-	"github.com/klippa-app/go-pdfium/references"
-	"github.com/klippa-app/go-pdfium/requests"
-	"github.com/klippa-app/go-pdfium/responses"
-)
-
-// maxObjects is how many objects of a document are looked at: each costs
-// memory until its end. What follows is read as it is.
+// maxObjects is how many objects of a document are looked at; what follows is read as it is.
 const maxObjects = 500_000
 
 // maxBackgrounds is how many areas of a page may stand behind white text.
@@ -31,71 +20,79 @@ func (a area) covers(b area) bool {
 }
 
 // hidden gives the texts on a page that nobody sees: white or transparent ones
-// without anything behind them, and ones of less than a point. The invisible
-// text over a scan is what can be read of it, and stays.
-func (p *pdf) hidden(page requests.Page) []references.FPDF_PAGEOBJECT {
-	count, err := p.reader.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: page})
-	if err != nil {
-		return nil // the text is there without it
-	}
-	var found, white []references.FPDF_PAGEOBJECT
-	var before [][]references.FPDF_PAGEOBJECT // what was drawn before each white text, in stretches
-	var drawn []references.FPDF_PAGEOBJECT
-	for i := 0; i < count.Count && p.objects < maxObjects; i++ {
+// without anything behind them, ones of less than a point, and ones that lie off
+// the sheet. The invisible text over a scan is what can be read of it, and stays.
+func (p *pdf) hidden(page uint64) []uint64 {
+	var found, white []uint64
+	var before []int // how much of drawn lies below each white text
+	var drawn []uint64
+	sheet, bounded := p.sheet(page)
+	for i, n := 0, p.count(opCountObjects, page); i < n && p.objects < maxObjects; i++ {
 		p.objects++
-		got, err := p.reader.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: page, Index: i})
-		if err != nil {
+		object := p.call(opObject, page, uint64(i))
+		if object == 0 {
 			continue
 		}
-		object := got.PageObject
-		kind, err := p.reader.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: object})
-		switch {
-		case err != nil:
-		case kind.Type != enums.FPDF_PAGEOBJ_TEXT:
+		if p.count(opType, object) != typeText {
 			if len(drawn) < maxBackgrounds {
 				drawn = append(drawn, object)
 			}
-		case p.tiny(object):
+			continue
+		}
+		a, ok := p.bounds(object)
+		switch {
+		case ok && (bounded && a.right > a.left && !sheet.meets(a) || a.small() && p.tiny(object)):
 			found = append(found, object)
 		case p.white(object):
 			white = append(white, object)
-			before = append(before, drawn)
+			before = append(before, len(drawn))
 		}
 	}
-	return append(found, p.uncovered(white, before)...)
+	return append(found, p.uncovered(white, drawn, before)...)
 }
 
-func (p *pdf) white(object references.FPDF_PAGEOBJECT) bool {
-	c, err := p.reader.FPDFPageObj_GetFillColor(&requests.FPDFPageObj_GetFillColor{PageObject: object})
-	return err == nil && (c.FillColor.A < 8 || c.FillColor.R > 248 && c.FillColor.G > 248 && c.FillColor.B > 248)
-}
-
-// tiny asks for the size first: hardly any text has to be measured then.
-func (p *pdf) tiny(object references.FPDF_PAGEOBJECT) bool {
-	size, err := p.reader.FPDFTextObj_GetFontSize(&requests.FPDFTextObj_GetFontSize{PageObject: object})
-	if err != nil || size.FontSize > 1.5 {
-		return false
-	}
-	a, ok := p.bounds(object)
-	return ok && a.top-a.bottom < 1 && a.right-a.left < 40
-}
-
-func (p *pdf) bounds(object references.FPDF_PAGEOBJECT) (area, bool) {
-	b, err := p.reader.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: object})
-	if err != nil {
+// sheet is what is seen of a page.
+func (p *pdf) sheet(page uint64) (area, bool) {
+	if !p.could(opPageBox, page, p.few) {
 		return area{}, false
 	}
-	return area{b.Left, b.Bottom, b.Right, b.Top}, true
+	return area{left: p.float(0), top: p.float(1), right: p.float(2), bottom: p.float(3)}, true
+}
+
+// Kinds of objects and ways of filling a path, as fpdf_edit.h counts.
+const (
+	typeText = 1
+	fillNone = 0
+)
+
+func (p *pdf) white(object uint64) bool {
+	if !p.could(opFillColor, object, p.few, p.few+4, p.few+8, p.few+12) {
+		return false
+	}
+	return p.word(3) < 8 || p.word(0) > 248 && p.word(1) > 248 && p.word(2) > 248
+}
+
+func (a area) small() bool { return a.top-a.bottom < 1 && a.right-a.left < 40 }
+
+func (p *pdf) tiny(object uint64) bool {
+	return p.could(opFontSize, object, p.few) && p.float(0) <= 1.5
+}
+
+func (p *pdf) bounds(object uint64) (area, bool) {
+	if !p.could(opBounds, object, p.few, p.few+4, p.few+8, p.few+12) {
+		return area{}, false
+	}
+	return area{left: p.float(0), bottom: p.float(1), right: p.float(2), top: p.float(3)}, true
 }
 
 // uncovered are those white texts behind which nothing was drawn before.
-func (p *pdf) uncovered(white []references.FPDF_PAGEOBJECT, before [][]references.FPDF_PAGEOBJECT) []references.FPDF_PAGEOBJECT {
-	var out []references.FPDF_PAGEOBJECT
+func (p *pdf) uncovered(white, drawn []uint64, before []int) []uint64 {
+	var out []uint64
 	var areas []area
 	measured := 0
 	for i, object := range white {
-		for ; measured < len(before[i]); measured++ {
-			if a, ok := p.bounds(before[i][measured]); ok && p.filled(before[i][measured]) {
+		for ; measured < before[i]; measured++ {
+			if a, ok := p.bounds(drawn[measured]); ok && p.filled(drawn[measured]) {
 				areas = append(areas, a)
 			}
 		}
@@ -111,56 +108,9 @@ func (p *pdf) uncovered(white []references.FPDF_PAGEOBJECT, before [][]reference
 }
 
 // filled is true for pictures, shadings and forms, and for paths filled with a colour.
-func (p *pdf) filled(object references.FPDF_PAGEOBJECT) bool {
-	mode, err := p.reader.FPDFPath_GetDrawMode(&requests.FPDFPath_GetDrawMode{PageObject: object})
-	return err != nil || mode.FillMode != enums.FPDF_FILLMODE_NONE && !p.white(object)
-}
-
-// beside gives the texts that lie off the page. Within is what the reader
-// finds on it: when that is all there is, nothing has to be measured.
-func (p *pdf) beside(page requests.Page, text references.FPDF_TEXTPAGE, all string) []references.FPDF_PAGEOBJECT {
-	box, err := p.reader.FPDF_GetPageBoundingBox(&requests.FPDF_GetPageBoundingBox{Page: page})
-	if err != nil {
-		return nil
+func (p *pdf) filled(object uint64) bool {
+	if !p.could(opDrawMode, object, p.few, p.few+4) {
+		return true
 	}
-	r := box.Rect
-	within, err := p.reader.FPDFText_GetBoundedText(&requests.FPDFText_GetBoundedText{
-		TextPage: text, Left: float64(r.Left), Top: float64(r.Top), Right: float64(r.Right), Bottom: float64(r.Bottom),
-	})
-	if err != nil || visibleRunes(within.Text) >= visibleRunes(all) {
-		return nil
-	}
-	return p.outside(page, area{r.Left, r.Bottom, r.Right, r.Top})
-}
-
-func (p *pdf) outside(page requests.Page, sheet area) (out []references.FPDF_PAGEOBJECT) {
-	count, err := p.reader.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: page})
-	if err != nil {
-		return nil
-	}
-	for i := 0; i < count.Count && p.objects < maxObjects; i++ {
-		p.objects++
-		var kind *responses.FPDFPageObj_GetType
-		got, err := p.reader.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: page, Index: i})
-		if err == nil {
-			kind, err = p.reader.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: got.PageObject})
-		}
-		if err != nil || kind.Type != enums.FPDF_PAGEOBJ_TEXT {
-			continue
-		}
-		if a, ok := p.bounds(got.PageObject); ok && a.right > a.left && !sheet.meets(a) {
-			out = append(out, got.PageObject)
-		}
-	}
-	return out
-}
-
-func visibleRunes(s string) int {
-	n := 0
-	for _, r := range s {
-		if !unicode.IsSpace(r) && !strings.ContainsRune(hyphens, r) {
-			n++
-		}
-	}
-	return n
+	return p.word(0) != fillNone && !p.white(object)
 }

@@ -3,7 +3,7 @@ package parse
 import (
 	"fmt"
 
-	"github.com/tetratelabs/wazero/experimental"
+	"github.com/samyfodil/wazy/api"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,10 +23,19 @@ func newLinear(bytes int64) (*linear, error) {
 	return &linear{space: space}, nil
 }
 
-// Allocate implements experimental.MemoryAllocator.
-func (l *linear) Allocate(_, _ uint64) experimental.LinearMemory { return l }
+// bound lowers the end to bytes, and says whether there is as much.
+func (l *linear) bound(bytes int64) bool {
+	if bytes > int64(len(l.space)) {
+		return false
+	}
+	l.space = l.space[:bytes]
+	return true
+}
 
-// Reallocate implements experimental.LinearMemory.
+// Allocate implements api.MemoryAllocator.
+func (l *linear) Allocate(_, _ uint64) api.LinearMemory { return l }
+
+// Reallocate implements api.LinearMemory.
 func (l *linear) Reallocate(size uint64) []byte {
 	if size > uint64(len(l.space)) {
 		l.refused = true
@@ -35,8 +44,8 @@ func (l *linear) Reallocate(size uint64) []byte {
 	return l.space[:size:size]
 }
 
-// Free implements experimental.LinearMemory.
+// Free implements api.LinearMemory.
 func (l *linear) Free() {
-	_ = unix.Munmap(l.space) // the process ends soon, and gives everything back
+	_ = unix.Munmap(l.space[:cap(l.space)]) // the process ends soon, and gives everything back
 	l.space = nil
 }

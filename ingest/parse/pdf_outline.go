@@ -3,9 +3,6 @@ package parse
 import (
 	"strings"
 	"unicode"
-
-	"github.com/klippa-app/go-pdfium/references"
-	"github.com/klippa-app/go-pdfium/requests"
 )
 
 // entry is a line of a PDF's outline.
@@ -21,45 +18,28 @@ const maxOutline = 5000
 // the text is there without it.
 func (p *pdf) outline(pages int) map[int][]entry {
 	found, left := map[int][]entry{}, maxOutline
-	var walk func(parent *references.FPDF_BOOKMARK, level int)
-	walk = func(parent *references.FPDF_BOOKMARK, level int) {
-		first, err := p.reader.FPDFBookmark_GetFirstChild(&requests.FPDFBookmark_GetFirstChild{Document: p.doc, Bookmark: parent})
-		if err != nil {
-			return
-		}
-		for at := first.Bookmark; at != nil && left > 0; {
+	var walk func(parent uint64, level int)
+	walk = func(parent uint64, level int) {
+		for at := p.call(opFirstChild, p.doc, parent); at != 0 && left > 0; at = p.call(opNextSibling, p.doc, at) {
 			left--
-			if page, title := p.entry(*at); title != "" && page >= 0 && page < pages {
+			if page, title := p.entry(at); title != "" && page >= 0 && page < pages {
 				found[page] = append(found[page], entry{title, level})
 			}
 			if level < 6 {
 				walk(at, level+1)
 			}
-			next, err := p.reader.FPDFBookmark_GetNextSibling(&requests.FPDFBookmark_GetNextSibling{Document: p.doc, Bookmark: *at})
-			if err != nil {
-				return
-			}
-			at = next.Bookmark
 		}
 	}
-	walk(nil, 1)
+	walk(0, 1)
 	return found
 }
 
-func (p *pdf) entry(at references.FPDF_BOOKMARK) (page int, title string) {
-	name, err := p.reader.FPDFBookmark_GetTitle(&requests.FPDFBookmark_GetTitle{Bookmark: at})
-	if err != nil {
+func (p *pdf) entry(at uint64) (page int, title string) {
+	dest := p.call(opDest, p.doc, at)
+	if dest == 0 {
 		return -1, ""
 	}
-	dest, err := p.reader.FPDFBookmark_GetDest(&requests.FPDFBookmark_GetDest{Document: p.doc, Bookmark: at})
-	if err != nil || dest.Dest == nil {
-		return -1, ""
-	}
-	index, err := p.reader.FPDFDest_GetDestPageIndex(&requests.FPDFDest_GetDestPageIndex{Document: p.doc, Dest: *dest.Dest})
-	if err != nil {
-		return -1, ""
-	}
-	return index.Index, oneLine(name.Title)
+	return p.count(opDestPage, p.doc, dest), oneLine(p.text(opTitle, at))
 }
 
 // headings marks the lines of a page, which lies at offset, that the entries

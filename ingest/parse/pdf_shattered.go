@@ -3,9 +3,6 @@ package parse
 import (
 	"math"
 	"strings"
-
-	"github.com/klippa-app/go-pdfium/requests"
-	"github.com/klippa-app/go-pdfium/responses"
 )
 
 // shattered is true for a page whose words came out letter by letter: some
@@ -24,22 +21,23 @@ func shattered(text string) bool {
 	return lines >= 10 && short*4 >= lines*3
 }
 
-// rejoin reads a page again by the places of its glyphs: what stands on one
+// A glyph, its place and the size of its font.
+type glyph struct {
+	text                      string
+	left, bottom, right, size float64
+}
+
+// rejoin reads the n characters of a page again by their places: what stands on one
 // line becomes one.
-func (p *pdf) rejoin(page requests.Page) (string, error) {
-	got, err := p.reader.GetPageTextStructured(&requests.GetPageTextStructured{
-		Page: page, Mode: requests.GetPageTextStructuredModeChars, CollectFontInformation: true,
-	})
-	if err != nil {
-		return "", err
-	}
+func (p *pdf) rejoin(text uint64, n int) string {
 	var b strings.Builder
-	var last *responses.GetPageTextStructuredChar
+	var last *glyph
 	sep := ""
-	for _, c := range got.Chars {
-		if strings.TrimSpace(c.Text) == "" {
-			if strings.ContainsAny(c.Text, "\r\n") || sep == "" {
-				sep = c.Text
+	for i := range n {
+		c := p.glyph(text, uint64(i))
+		if strings.TrimSpace(c.text) == "" {
+			if strings.ContainsAny(c.text, "\r\n") || sep == "" {
+				sep = c.text
 			}
 			continue
 		}
@@ -49,22 +47,32 @@ func (p *pdf) rejoin(page requests.Page) (string, error) {
 			}
 			b.WriteString(sep)
 		}
-		b.WriteString(c.Text)
+		b.WriteString(c.text)
 		last, sep = c, ""
 	}
-	return b.String(), nil
+	return b.String()
+}
+
+func (p *pdf) glyph(text, i uint64) *glyph {
+	c := &glyph{size: math.Float64frombits(p.call(opCharSize, text, i))}
+	if r := p.count(opUnicode, text, i); r != 0 {
+		c.text = string(rune(r))
+	}
+	p.call(opCharBox, text, i, p.few, p.few+8, p.few+16, p.few+24)
+	c.left, c.right, c.bottom = p.double(0), p.double(1), p.double(2)
+	return c
 }
 
 // between is what separates two glyphs, by their distance in sizes of the font.
-func between(a, b *responses.GetPageTextStructuredChar) string {
+func between(a, b *glyph) string {
 	size := 10.0
-	if b.FontInformation != nil && b.FontInformation.Size > 1 {
-		size = b.FontInformation.Size
+	if b.size > 1 {
+		size = b.size
 	}
-	up := math.Abs(a.PointPosition.Bottom-b.PointPosition.Bottom) / size
-	gap := (b.PointPosition.Left - a.PointPosition.Right) / size
+	up := math.Abs(a.bottom-b.bottom) / size
+	gap := (b.left - a.right) / size
 	switch {
-	case up > 0.5, b.PointPosition.Left < a.PointPosition.Left, gap > 3:
+	case up > 0.5, b.left < a.left, gap > 3:
 		return "\n"
 	case gap > 0.17:
 		return " "
