@@ -96,6 +96,7 @@ type Parse struct {
 	Memory        Bytes         `koanf:"memory"`
 	MaxOutputFile Bytes         `koanf:"max_output_file"`
 	Descriptors   int           `koanf:"descriptors"`
+	Ahead         time.Duration `koanf:"ahead"` // 0: no child waits for the next PDF
 	MaxText       Bytes         `koanf:"max_text"`
 	MaxPages      int           `koanf:"max_pages"`
 	MaxUnpacked   Bytes         `koanf:"max_unpacked"`
@@ -311,6 +312,7 @@ func (c Config) validate() error {
 		{c.Upload.MaxFile > 0, "upload.max_file must be more than 0"},
 		{c.Upload.MaxFiles > 0, "upload.max_files must be at least 1"},
 		{c.Parse.Memory >= 1<<30, "parse.memory must be at least 1GB, or the parser cannot start"},
+		{c.Parse.Ahead >= 0, "parse.ahead must not be negative"},
 		{c.Parse.Wall > 0 && c.Parse.CPU >= time.Second, "parse.cpu must be at least 1s and parse.wall more than 0"},
 		{c.Parse.OCR.Command == "" || c.Parse.OCR.Wall > 0 && c.Parse.OCR.Wall < c.Ingest.JobTimeout, "parse.ocr.wall must be more than 0 and less than ingest.job_timeout"},
 		{c.Parse.OCR.Command == "" || c.Parse.OCR.DPI >= 72 && c.Parse.OCR.DPI <= 600, "parse.ocr.dpi must be 72 to 600"},

@@ -26,6 +26,7 @@ type request struct {
 	Limits    Limits `json:"limits"`
 	CacheDir  string `json:"cache_dir"`
 	Warm      bool   `json:"warm"` // fill CacheDir; there is no document
+	Wait      bool   `json:"wait"` // start the PDF reader; descriptor 3 is a socket, from which the document comes with its name and type
 
 	Draw int      `json:"draw,omitempty"` // write this page of a PDF as a picture
 	DPI  int      `json:"dpi,omitempty"`
@@ -65,6 +66,13 @@ func serve(in io.Reader, out io.Writer) error {
 	if err := confine(req.Limits, req.CacheDir, req.Warm); err != nil {
 		return fmt.Errorf("confine: %w", err)
 	}
+	var reader *engine
+	if req.Wait {
+		var err error
+		if reader, err = awaitDocument(&req); err != nil {
+			return err
+		}
+	}
 	if _, err := io.WriteString(out, greeting); err != nil {
 		return errors.New("the greeting cannot be written")
 	}
@@ -77,7 +85,7 @@ func serve(in io.Reader, out io.Writer) error {
 		}
 		return drawPage(ctx, out, data, req)
 	}
-	res := answer(ctx, req)
+	res := answer(ctx, req, reader)
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(res); err != nil {
@@ -90,7 +98,23 @@ func document() ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(os.NewFile(documentFD, "document"), 0, 1<<62))
 }
 
-func answer(ctx context.Context, req request) (res response) {
+// maxAhead is the length of a PDF up to which a reader that is started ahead has memory enough.
+const maxAhead = 64 << 20
+
+// awaitDocument starts a PDF reader and waits for the document.
+func awaitDocument(req *request) (*engine, error) {
+	memory, err := newLinear(needs(maxAhead, req.Limits))
+	if err != nil {
+		return nil, err
+	}
+	reader, err := newEngine(context.Background(), memory, req.CacheDir)
+	if err != nil {
+		return nil, fmt.Errorf("start the PDF reader: %w", err)
+	}
+	return reader, receive(req)
+}
+
+func answer(ctx context.Context, req request, reader *engine) (res response) {
 	if req.Warm {
 		if err := WarmPDF(ctx, req.CacheDir); err != nil {
 			return response{Error: fail(CodeInvalid, "the PDF reader cannot be prepared")}
@@ -106,7 +130,7 @@ func answer(ctx context.Context, req request) (res response) {
 	if err != nil {
 		return response{Error: fail(CodeInvalid, "the stored file cannot be read; upload it again")}
 	}
-	text, err := Document(ctx, data, req.Name, req.MediaType, Options{Limits: req.Limits, CacheDir: req.CacheDir})
+	text, err := Document(ctx, data, req.Name, req.MediaType, Options{Limits: req.Limits, CacheDir: req.CacheDir, reader: reader})
 	var known *Error
 	switch {
 	case errors.As(err, &known):

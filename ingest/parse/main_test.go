@@ -32,7 +32,7 @@ var characters = map[string]func() int{
 	"mute":  func() int { return 0 },
 	"exit":  func() int { return 3 },
 	"lie":   lie,
-	"break": breakOut,
+	"break": breakOut, "parent": parent,
 }
 
 var cacheDir string
@@ -216,5 +216,21 @@ func breakOut() int {
 		return 1
 	}
 	fmt.Print(parse.Greeting + string(out))
+	return 0
+}
+
+// parent reads a PDF, says which child waits for the next one, and stays.
+func parent() int {
+	r := runner("child", limits())
+	r.Ahead, r.CacheDir = time.Minute, os.Args[3]
+	doc, err := os.Open(os.Args[2])
+	if err != nil {
+		return 1
+	}
+	if _, err := r.Parse(context.Background(), "a.pdf", "", doc); err != nil {
+		return 1
+	}
+	fmt.Println(r.Waiting().Pid)
+	_, _ = io.Copy(io.Discard, os.Stdin)
 	return 0
 }

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -22,9 +20,11 @@ type Runner struct {
 	Limits   Limits
 	CacheDir string // for the compiled PDF reader; made when it is missing
 	OCR      OCR
+	Ahead    time.Duration // how long a child with its PDF reader ready waits for the next PDF; 0: none does. End it with Close
 
 	warming sync.Mutex
 	warm    bool
+	next    ahead
 }
 
 // Parse reads file in a child process. Name and mediaType (as declared) help
@@ -42,7 +42,11 @@ func (r *Runner) Parse(ctx context.Context, name, mediaType string, file io.Read
 			return Text{}, err
 		}
 	}
-	text, err := r.run(ctx, req, doc)
+	read := r.run
+	if canWait && isPDF(doc) {
+		read = r.readPDF
+	}
+	text, err := read(ctx, req, doc)
 	var none *Error
 	if len(r.OCR.Command) > 0 && errors.As(err, &none) && none.Code == CodeNoText {
 		return r.recognise(ctx, req, doc, none)
@@ -74,13 +78,20 @@ func plainFile(file io.ReadSeeker) (doc *os.File, done func(), err error) {
 
 // mayHoldPDF is true for a PDF, and for a message, which may have one attached.
 func mayHoldPDF(f *os.File) bool {
-	head := make([]byte, 1024)
-	n, err := f.ReadAt(head, 0)
+	start := head(f)
+	return isPDF(f) || bytes.HasPrefix(start, []byte(oleMagic)) || sender.MatchString(decode(start, "")) || envelope.Match(start)
+}
+
+func isPDF(f *os.File) bool { return bytes.Contains(head(f), []byte("%PDF-")) }
+
+// head is how a file begins; nothing of one that cannot be read.
+func head(f *os.File) []byte {
+	start := make([]byte, 1024)
+	n, err := f.ReadAt(start, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return false
+		return nil
 	}
-	head = head[:n]
-	return bytes.Contains(head, []byte("%PDF-")) || bytes.HasPrefix(head, []byte(oleMagic)) || sender.MatchString(decode(head, "")) || envelope.Match(head)
+	return start[:n]
 }
 
 // Warm compiles the PDF reader into CacheDir, which takes seconds the first
@@ -126,13 +137,15 @@ func (r *Runner) cache(ctx context.Context) (string, error) {
 
 // run starts a child for one request and waits for its end.
 func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, error) {
-	// JSON writes a byte as two at most where it is text, and marks are small.
-	end, err := r.start(ctx, req, doc, 2*r.Limits.Text+maxMarks*200)
+	end, err := r.start(ctx, req, doc, r.most())
 	if err != nil {
 		return Text{}, err
 	}
 	return r.result(end)
 }
+
+// most is how much a child may write: JSON writes a byte as two at most where it is text, and marks are small.
+func (r *Runner) most() int { return 2*r.Limits.Text + maxMarks*200 }
 
 // ended is what a child has left behind.
 type ended struct {
@@ -144,37 +157,12 @@ type ended struct {
 
 // start lets a child work on one request until its end, and keeps at most limit bytes of what it writes.
 func (r *Runner) start(ctx context.Context, req request, doc *os.File, limit int) (ended, error) {
-	in, err := json.Marshal(req)
+	c, err := r.begin(req, doc, limit)
 	if err != nil {
 		return ended{}, err
 	}
-	limited, cancel := context.WithTimeout(ctx, req.Limits.Wall)
-	defer cancel()
-	cmd := exec.CommandContext(limited, r.Exe[0], r.Exe[1:]...)
-	cmd.Env = []string{}
-	cmd.Dir = "/"
-	cmd.Stdin = bytes.NewReader(in)
-	cmd.ExtraFiles = []*os.File{doc}
-	cmd.SysProcAttr = childAttr()
-	cmd.Cancel = func() error { return killGroup(cmd.Process) }
-	cmd.WaitDelay = 2 * time.Second
-	out := &bounded{limit: limit, full: cancel}
-	note := &bounded{limit: 64 << 10}
-	cmd.Stdout, cmd.Stderr = out, note
-
-	// The kernel kills the child when the thread that started it ends.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	err = cmd.Run()
-	switch {
-	case ctx.Err() != nil:
-		return ended{}, ctx.Err()
-	case out.over:
-		return ended{}, tooLarge(r.Limits.Text)
-	case limited.Err() != nil:
-		return ended{}, tooSlow(r.Limits.Wall)
-	}
-	return ended{out.kept.Bytes(), note.kept.String(), cmd.ProcessState, err}, nil
+	go c.run()
+	return r.await(ctx, c, req.Limits.Wall)
 }
 
 // result judges what a child has left behind.

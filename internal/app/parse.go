@@ -68,13 +68,14 @@ func (a *App) parser() (ingest.Parse, error) {
 		return nil, err
 	}
 	runner := &parse.Runner{
-		Exe: []string{exe, ParseChild}, CacheDir: pdfCache(a.cfg), OCR: ocr,
+		Exe: []string{exe, ParseChild}, CacheDir: pdfCache(a.cfg), OCR: ocr, Ahead: c.Ahead,
 		Limits: parse.Limits{
 			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
 			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,
 			Cells: c.MaxCells,
 		},
 	}
+	a.onStop(func(context.Context) error { runner.Close(); return nil })
 	return func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (ingest.Text, error) {
 		text, err := runner.Parse(ctx, name, mediaType, file)
 		var refused *parse.Error
