@@ -53,6 +53,7 @@ var httpErrors = map[rag.Code]struct {
 	rag.CodeBusy:            {http.StatusServiceUnavailable, kindServer},
 	rag.CodeUnavailable:     {http.StatusServiceUnavailable, kindServer},
 	rag.CodeTimeout:         {http.StatusGatewayTimeout, kindServer},
+	rag.CodeFull:            {http.StatusInsufficientStorage, kindServer},
 	rag.CodeUnsupportedFile: {http.StatusUnsupportedMediaType, kindRequest},
 	rag.CodeInvalidFile:     {http.StatusUnprocessableEntity, kindRequest},
 	rag.CodeEmptyFile:       {http.StatusUnprocessableEntity, kindRequest},

@@ -44,7 +44,7 @@ func (s *Service) step(ctx context.Context, job *rivertype.JobRow, ref Ref, f fu
 }
 
 // settle: nil is done; stale and done versions end quietly; a model server that
-// is away costs time only; other errors count, and the last one fails the document.
+// is away and a full disk cost time only; other errors count, and the last one fails the document.
 func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, ref Ref, err error) error {
 	switch code := rag.CodeOf(err); {
 	case err == nil, errors.Is(err, ErrDone):
@@ -55,7 +55,7 @@ func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, ref Ref, er
 		return context.Canceled // the server stops; River keeps the job as it was
 	case late(ctx):
 		return s.overtaken(ctx, ref)
-	case code == rag.CodeUnavailable || code == rag.CodeBusy:
+	case code == rag.CodeUnavailable || code == rag.CodeBusy || code == rag.CodeFull:
 		return river.JobSnooze(patience(err))
 	case permanent[code] || errorsOf(job)+1 >= s.Limits.Attempts:
 		return s.fail(ctx, job, ref, err)

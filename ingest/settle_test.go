@@ -63,6 +63,7 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 		{name: "failed before", result: rag.Fail(rag.CodeEncrypted, "x"), failing: ErrStale, want: &river.JobCancelError{}, code: rag.CodeEncrypted, discarded: 1},
 		{name: "ready before", result: rag.Fail(rag.CodeEncrypted, "x"), failing: ErrDone, want: nil, code: rag.CodeEncrypted},
 		{name: "model away", job: row(3, failed, failed), result: rag.Fail(rag.CodeUnavailable, "x"), want: &river.JobSnoozeError{}},
+		{name: "disk full", job: row(3, failed, failed), result: rag.Fail(rag.CodeFull, "x"), want: &river.JobSnoozeError{}},
 		{name: "model busy", result: ofModel(rag.Fail(rag.CodeBusy, "x")), want: &river.JobSnoozeError{}},
 		{name: "server stops", ctx: stopping, job: row(3, failed, failed), result: reset, want: context.Canceled},
 		{name: "too slow, the third time", expired: true, job: row(3, failed, failed), result: context.DeadlineExceeded, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},

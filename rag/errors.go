@@ -21,6 +21,7 @@ const (
 	CodeBusy         Code = "overloaded"  // 429 or 503 with Retry-After
 	CodeUnavailable  Code = "unavailable" // a model server, the database, the index or the file store is down or not ready
 	CodeTimeout      Code = "timeout"     // a model server or a wait took too long
+	CodeFull         Code = "insufficient_storage"
 	CodeInternal     Code = "internal_error"
 
 	CodeUnsupportedFile Code = "unsupported_file"

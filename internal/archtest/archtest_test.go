@@ -47,6 +47,9 @@ var table = map[string]rule{
 	"store/local":             {ours: []string{"rag", "ingest"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys", "github.com/hashicorp/golang-lru"}},
 	"store/blob":              {ours: []string{"rag", "ingest"}, theirs: []string{"gocloud.dev/", "github.com/aws/"}},
 	"store/backup":            {},
+	"store/sql":               {ours: []string{"rag", "ingest", "internal/disk"}, theirs: []string{"*"}},
+	"store/local":             {ours: []string{"rag", "ingest", "internal/disk"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys", "github.com/hashicorp/golang-lru"}},
+	"store/blob":              {ours: []string{"rag", "ingest", "internal/disk"}, theirs: []string{"gocloud.dev/", "github.com/aws/"}},
 	"store/blob/s3test":       {theirs: []string{"github.com/stretchr/testify"}},
 	"store/storetest":         {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/stretchr/testify", "github.com/google/uuid"}},
 	"store/qdrant":            {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/qdrant/go-client", "google.golang.org/grpc", "github.com/cenkalti/backoff", "github.com/sony/gobreaker", "github.com/google/uuid"}},
@@ -67,6 +70,7 @@ var table = map[string]rule{
 	"internal/apptest":        {ours: []string{"internal/app", "ingest/parse", "ingest/chunk"}, theirs: []string{"github.com/stretchr/testify"}},
 	"internal/archtest":       {},
 	"internal/deploytest":     {},
+	"internal/disk":           {ours: []string{"rag"}},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
 	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
 }

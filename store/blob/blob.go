@@ -15,15 +15,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
 // Folder is a folder of contents. Files are 0600, folders 0700. What Put has
 // returned survives a power cut.
 type Folder struct {
-	root string
-	tmp  string
+	root   string
+	tmp    string
+	shards sync.Map // folders whose names are known to be durable
 }
 
 // Open makes the folder when it does not exist and removes what interrupted
@@ -39,8 +42,10 @@ func Open(root string) (*Folder, error) {
 	if err := os.Chmod(root, 0o700); err != nil {
 		return nil, fmt.Errorf("open the file store: %w", err)
 	}
-	if err := syncDir(root); err != nil {
-		return nil, fmt.Errorf("open the file store: %w", err)
+	for _, dir := range []string{root, filepath.Dir(root)} { // the second holds the first one's name
+		if err := disk.Sync(dir); err != nil {
+			return nil, fmt.Errorf("open the file store: %w", err)
+		}
 	}
 	return f, nil
 }
@@ -54,14 +59,14 @@ func OpenReader(root string) *Folder { return &Folder{root: root, tmp: filepath.
 func (f *Folder) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
 	tmp, err := os.CreateTemp(f.tmp, "put-")
 	if err != nil {
-		return "", 0, fmt.Errorf("store a file: %w", err)
+		return "", 0, disk.Mark(fmt.Errorf("store a file: %w", err))
 	}
 	sum, size, err := write(ctx, tmp, r, limit)
 	if err == nil {
 		err = f.place(tmp.Name(), sum)
 	}
 	if err != nil {
-		return "", 0, errors.Join(err, ignoreAbsent(os.Remove(tmp.Name())))
+		return "", 0, disk.Mark(errors.Join(err, ignoreAbsent(os.Remove(tmp.Name()))))
 	}
 	return sum, size, nil
 }
@@ -99,20 +104,31 @@ func receive(ctx context.Context, w io.Writer, r io.Reader, limit int64) (string
 // the name is synced whoever wrote it first.
 func (f *Folder) place(tmp, sum string) error {
 	dir := filepath.Join(f.root, sum[:2])
-	switch err := os.Mkdir(dir, 0o700); {
-	case err == nil:
-		if err := syncDir(f.root); err != nil {
-			return fmt.Errorf("store a file: %w", err)
-		}
-	case !errors.Is(err, fs.ErrExist):
+	if err := f.shard(dir); err != nil {
 		return fmt.Errorf("store a file: %w", err)
 	}
 	if err := os.Rename(tmp, filepath.Join(dir, sum)); err != nil {
 		return fmt.Errorf("store a file: %w", err)
 	}
-	if err := syncDir(dir); err != nil {
+	if err := disk.Sync(dir); err != nil {
 		return fmt.Errorf("store a file: %w", err)
 	}
+	return nil
+}
+
+// shard makes a folder whose name is durable when it returns. That somebody
+// else made it says nothing: they may not have synced it yet, or their sync failed.
+func (f *Folder) shard(dir string) error {
+	if _, durable := f.shards.Load(dir); durable {
+		return nil
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := disk.Sync(f.root); err != nil {
+		return err
+	}
+	f.shards.Store(dir, nil)
 	return nil
 }
 
@@ -142,10 +158,10 @@ func (f *Folder) Delete(_ context.Context, sum string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return fmt.Errorf("delete a stored file: %w", err)
+		return disk.Mark(fmt.Errorf("delete a stored file: %w", err))
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("delete a stored file: %w", err)
+	if err := disk.Sync(filepath.Dir(path)); err != nil {
+		return disk.Mark(fmt.Errorf("delete a stored file: %w", err))
 	}
 	return nil
 }
@@ -243,13 +259,4 @@ func ignoreAbsent(err error) error {
 		return nil
 	}
 	return err
-}
-
-// syncDir makes names in dir durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

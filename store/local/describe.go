@@ -9,6 +9,7 @@ import (
 	"unique"
 
 	"groundwork/ingest"
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
@@ -62,7 +63,8 @@ func (d *document) get(key string) (any, bool) {
 }
 
 // Describe says what filters and permissions see of a document of which there are entries.
-func (x *Index) Describe(ctx context.Context, scope rag.Scope, d ingest.Description) error {
+func (x *Index) Describe(ctx context.Context, scope rag.Scope, d ingest.Description) (err error) {
+	defer disk.Note(&err)
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	st := x.store(scope)

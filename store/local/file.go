@@ -14,6 +14,7 @@ import (
 
 	_ "modernc.org/sqlite" // the driver
 
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
@@ -61,6 +62,11 @@ func tryFile(ctx context.Context, file string, o Options, first int64) (*sql.DB,
 	}
 	if err := f.Close(); err != nil {
 		return nil, 0, err
+	}
+	for _, dir := range []string{filepath.Dir(file), filepath.Dir(filepath.Dir(file))} { // SQLite never syncs their names
+		if err := disk.Sync(dir); err != nil {
+			return nil, 0, err
+		}
 	}
 	db, err := sql.Open("sqlite", dsn(file, o.PageCache))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
@@ -12,7 +13,8 @@ import (
 // other version of the document, in one transaction. Entries staged for a
 // newer version stay: they are on their way. With nothing staged it does
 // nothing; a version older than the published one is discarded.
-func (x *Index) Publish(ctx context.Context, scope rag.Scope, documentID string, version int) error {
+func (x *Index) Publish(ctx context.Context, scope rag.Scope, documentID string, version int) (err error) {
+	defer disk.Note(&err)
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	st := x.store(scope)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
@@ -13,6 +14,7 @@ import (
 // how many chunks and vectors went. When it returns without error, terms and
 // vectors are gone from the files as well.
 func (x *Index) Remove(ctx context.Context, scope rag.Scope, documentID string) (chunks, vectors int, err error) {
+	defer disk.Note(&err)
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	st := x.store(scope)
@@ -67,7 +69,8 @@ func (x *Index) removeDocument(ctx context.Context, st *store, documentID string
 }
 
 // Discard deletes what is staged for a version. What is published stays.
-func (x *Index) Discard(ctx context.Context, scope rag.Scope, documentID string, version int) error {
+func (x *Index) Discard(ctx context.Context, scope rag.Scope, documentID string, version int) (err error) {
+	defer disk.Note(&err)
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	st := x.store(scope)
@@ -146,7 +149,8 @@ func each(ctx context.Context, tx *sql.Tx, query string, ids []int64) error {
 }
 
 // RemoveStore deletes everything of the store.
-func (x *Index) RemoveStore(ctx context.Context, scope rag.Scope) error {
+func (x *Index) RemoveStore(ctx context.Context, scope rag.Scope) (err error) {
+	defer disk.Note(&err)
 	x.writing.Lock()
 	defer x.writing.Unlock()
 	if st := x.store(scope); st != nil {

@@ -7,13 +7,15 @@ import (
 	"fmt"
 
 	"groundwork/ingest"
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
 // Upsert stores entries aside, where no search looks, until Publish. An entry
 // with the id of one stored aside before replaces it; one that is published
 // already is left as it is, since the id stands for document, version and place.
-func (x *Index) Upsert(ctx context.Context, scope rag.Scope, entries []ingest.Entry) error {
+func (x *Index) Upsert(ctx context.Context, scope rag.Scope, entries []ingest.Entry) (err error) {
+	defer disk.Note(&err)
 	for _, e := range entries {
 		if err := checkVector(e.Vector, x.dim); err != nil {
 			return err

@@ -13,6 +13,8 @@ import (
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"groundwork/internal/disk"
 )
 
 func (s *Store) openSQLite(ctx context.Context) error {
@@ -64,17 +66,18 @@ func dsn(path string, more ...string) string {
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }
 
-// touch makes the file before SQLite does, which would let others read it.
+// touch makes the file before SQLite does, which would let others read it and
+// never syncs its name.
 func touch(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
+	if err == nil {
+		err = f.Close()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return f.Close()
+	return disk.Sync(filepath.Dir(path))
 }

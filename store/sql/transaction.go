@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"groundwork/internal/disk"
 )
 
 // querier is a database or a transaction. Statements are written with ?.
@@ -129,13 +131,16 @@ func within(ctx context.Context, limit time.Duration) (context.Context, context.
 	return context.WithTimeout(ctx, limit)
 }
 
-// explain wraps an error with what was done, and marks the database being away as such.
+// explain wraps an error with what was done, and marks the database being away, or its disk being full, as such.
 func (s *Store) explain(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if s.d.numbered && ctx.Err() == nil {
 		err = away(err)
+	}
+	if !s.d.numbered {
+		err = disk.Mark(err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

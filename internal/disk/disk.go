@@ -1,0 +1,71 @@
+// Package disk is what stores have to know of the disk below them: that names
+// are durable only when their folder is synced, and which errors are the
+// disk's own. Those are no fault of a request or of a document, and may pass.
+package disk
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"groundwork/rag"
+)
+
+// Sync makes the names in a folder durable.
+func Sync(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// again is what callers are told to wait.
+const again = 5 * time.Second
+
+// SQLite's primary result codes.
+const (
+	sqliteReadOnly = 8
+	sqliteIOErr    = 10
+	sqliteFull     = 13
+	sqliteCantOpen = 14
+)
+
+// Mark makes an error of the disk a *rag.Error that says so: rag.CodeFull or
+// rag.CodeUnavailable. Others stay as they are.
+func Mark(err error) error {
+	var known *rag.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	code := 0
+	var coded interface {
+		error
+		Code() int // with SQLite's extended code above its primary one
+	}
+	if errors.As(err, &coded) {
+		code = coded.Code() & 0xff
+	}
+	switch {
+	case code == sqliteFull || is(err, syscall.ENOSPC, syscall.EDQUOT):
+		return &rag.Error{Code: rag.CodeFull, RetryAfter: again, Err: err,
+			Message: "the server's disk is full and nothing was stored; the operator must make space, then send it again"}
+	case code == sqliteIOErr || code == sqliteReadOnly || code == sqliteCantOpen || is(err, syscall.EIO, syscall.EROFS):
+		return &rag.Error{Code: rag.CodeUnavailable, RetryAfter: again, Err: err,
+			Message: "the server's disk does not work as it should; the operator must look at it, then send it again"}
+	}
+	return err
+}
+
+// Note is Mark for a deferred call.
+func Note(err *error) { *err = Mark(*err) } //nolint:gocritic // a pointer to the caller's result
+
+func is(err error, any ...syscall.Errno) bool {
+	for _, e := range any {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
