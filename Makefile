@@ -8,7 +8,7 @@
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
 # make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
 # make tune-setup what training needs: PyTorch and more, about 6 GB; no test and no server needs it
-# make faults     hostile files of every class and format through parser and server, deletion and replacement at length, and fuzzing (FUZZTIME=5s a target)
+# make faults     kills, power cuts, full and failing disks, racing requests; hostile files of every class and format through parser and server; deletion and replacement at length; fuzzing (FUZZTIME=5s a target)
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -155,8 +155,11 @@ contract: $(TOOLS)/contract-python
 tune-setup: bin/groundwork
 	./bin/groundwork tune setup
 
-# make test runs the same tests with a few files of each class, and the seeds of the fuzz targets.
+# make test runs the same tests with a few kills, cuts and files of each class, and the seeds of the fuzz targets.
 faults:
+	@echo "A server is killed 200 times at random and 240 times between two steps; the power is cut 900 times, and 900 times with databases"
+	@echo "that do not sync, which must lose documents; syncs fail, the disk is full or read-only; requests race. After each fault everything is compared …"
+	@GROUNDWORK_FAULTS=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -v -timeout 3h ./internal/app/faulttest | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 	@echo "40 hostile files of each class through the parser child, then over HTTP; 1,000 of 2,000 documents deleted, one replaced 200 times …"
 	@GROUNDWORK_FAULTS=1 go test -count=1 -run 'Hostile|DeletedDocuments|ReplacedUnderLoad' -v -timeout 60m ./ingest/parse ./internal/app | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(or $(FUZZTIME),5s)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -46,6 +47,7 @@ func (s *Service) describe(ctx context.Context, scope rag.Scope, documentID stri
 		if err := s.Describer.Describe(ctx, scope, Describe(doc)); err != nil {
 			return err
 		}
+		failpoint.Reached(failpoint.DescribeTold)
 		return s.Labels.Described(ctx, doc)
 	})
 }

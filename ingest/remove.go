@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -47,6 +48,7 @@ func (s *Service) finish(ctx context.Context, r Removal, err error) (rag.Receipt
 		return rag.Receipt{}, err
 	}
 	ctx = context.WithoutCancel(ctx)
+	failpoint.Reached(failpoint.RemoveDecided)
 	s.changes.fire()
 	var receipt rag.Receipt
 	if err = s.sweep(ctx, r); err == nil || errors.Is(err, ErrDone) { // its job was faster
@@ -65,6 +67,7 @@ func (s *Service) sweep(ctx context.Context, r Removal) error {
 	if err := s.pending(ctx, r, func(ctx context.Context) error { return s.clean(ctx, r) }); err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.RemoveSwept)
 	originals, err := s.drop(ctx, r.Blobs)
 	if err != nil {
 		return err
@@ -108,6 +111,7 @@ func (s *Service) clean(ctx context.Context, r Removal) error {
 		}
 		chunks, vectors = chunks+c, vectors+v
 	}
+	failpoint.Reached(failpoint.RemoveCleaned)
 	if chunks == 0 {
 		return nil
 	}

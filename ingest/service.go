@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -85,6 +86,7 @@ func (s *Service) Upload(ctx context.Context, scope rag.Scope, u rag.Upload) (ra
 	if err != nil {
 		return rag.Document{}, err
 	}
+	failpoint.Reached(failpoint.UploadStored)
 	var doc rag.Document
 	err = s.refer(ctx, sum, func(ctx context.Context) error {
 		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: path,
@@ -92,6 +94,7 @@ func (s *Service) Upload(ctx context.Context, scope rag.Scope, u rag.Upload) (ra
 		return err
 	})
 	if err == nil {
+		failpoint.Reached(failpoint.UploadAccepted)
 		s.relabelled(ctx, doc, u.Labels)
 	}
 	return doc, err
@@ -198,6 +201,7 @@ func (s *Service) deleteUnused(ctx context.Context, sum string) (bool, error) {
 	if err := ctx.Err(); err != nil { // this process stood still, and the lock may be another's
 		return false, err
 	}
+	failpoint.Reached(failpoint.DropBegun)
 	return true, s.Files.Delete(ctx, sum)
 }
 

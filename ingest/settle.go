@@ -9,6 +9,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -95,6 +96,7 @@ func (s *Service) fail(ctx context.Context, job *rivertype.JobRow, ref Ref, caus
 	case err != nil && !errors.Is(err, ErrStale):
 		return err
 	}
+	failpoint.Reached(failpoint.FailRecorded)
 	if err := s.discard(ctx, ref); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/riverqueue/river"
 
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -55,6 +56,7 @@ func (s *Service) parse(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.ParseStarted)
 	// Chunking counts tokens: without the model server the parser would run in vain, again and again.
 	count := func(texts []string) ([]int, error) {
 		n, err := s.Embedder.CountTokens(ctx, texts)
@@ -67,6 +69,7 @@ func (s *Service) parse(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.ParseRead)
 	spans, err := s.Split(text, doc.Path, count)
 	if err != nil {
 		return fmt.Errorf("cut into chunks: %w", err)
@@ -78,7 +81,9 @@ func (s *Service) parse(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
-	return s.Library.SaveText(ctx, ref, text.Body, chunks, s.Limits.Batch)
+	err = s.Library.SaveText(ctx, ref, text.Body, chunks, s.Limits.Batch)
+	failpoint.Reached(failpoint.ParseSaved)
+	return err
 }
 
 func (s *Service) read(ctx context.Context, doc rag.Document) (text Text, err error) {
@@ -127,10 +132,14 @@ func (s *Service) embed(ctx context.Context, ref Ref, from, to int) error {
 	if err := ctx.Err(); err != nil { // a client that ignores its context must not write for a job that is over
 		return err
 	}
+	failpoint.Reached(failpoint.BatchEmbedded)
 	if err := s.Index.Upsert(ctx, ref.Scope(), entries); err != nil {
 		return err
 	}
-	return s.Library.Embedded(ctx, ref, from, to)
+	failpoint.Reached(failpoint.BatchIndexed)
+	err = s.Library.Embedded(ctx, ref, from, to)
+	failpoint.Reached(failpoint.BatchCounted)
+	return err
 }
 
 // publish flips the pointer: index first, so that what the library calls ready
@@ -146,26 +155,32 @@ func (s *Service) publish(ctx context.Context, ref Ref) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.PublishBegun)
 	if err := s.describe(ctx, ref.Scope(), ref.DocumentID); err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.PublishDescribed)
 	if err := s.Index.Publish(ctx, ref.Scope(), ref.DocumentID, ref.Version); err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.PublishFlipped)
 	if err := s.describe(ctx, ref.Scope(), ref.DocumentID); err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.PublishRedone)
 	told, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
 	orphans, err := s.Publisher.Ready(told, ref)
 	if err != nil {
 		return searchable(err)
 	}
+	failpoint.Reached(failpoint.PublishReady)
 	s.changes.fire()
 	s.log().Info("document ready", "document", ref.DocumentID, "version", ref.Version)
 	if _, err := s.drop(ctx, orphans); err != nil {
 		s.log().Error("the file of an old version stays until the next start", "document", ref.DocumentID, "error", err)
 	}
+	failpoint.Reached(failpoint.PublishDropped)
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"sync"
 
 	"groundwork/internal/disk"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -63,6 +64,7 @@ func (f *Folder) Put(ctx context.Context, r io.Reader, limit int64) (string, int
 	}
 	sum, size, err := write(ctx, tmp, r, limit)
 	if err == nil {
+		failpoint.Reached(failpoint.BlobSynced)
 		err = f.place(tmp.Name(), sum)
 	}
 	if err != nil {
@@ -110,6 +112,7 @@ func (f *Folder) place(tmp, sum string) error {
 	if err := os.Rename(tmp, filepath.Join(dir, sum)); err != nil {
 		return fmt.Errorf("store a file: %w", err)
 	}
+	failpoint.Reached(failpoint.BlobRenamed)
 	if err := disk.Sync(dir); err != nil {
 		return fmt.Errorf("store a file: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"groundwork/internal/disk"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -40,6 +41,7 @@ func (x *Index) Publish(ctx context.Context, scope rag.Scope, documentID string,
 	if err != nil {
 		return fmt.Errorf("publish: %w", err)
 	}
+	failpoint.Reached(failpoint.IndexPublished)
 	return x.settle(ctx)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"groundwork/internal/disk"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -25,6 +26,7 @@ func (x *Index) Remove(ctx context.Context, scope rag.Scope, documentID string) 
 	if err != nil {
 		return 0, 0, fmt.Errorf("remove: %w", err)
 	}
+	failpoint.Reached(failpoint.IndexRemoved)
 	// Even when nothing was there: an earlier try may have ended before this.
 	if err := x.erase(ctx); err != nil {
 		return chunks, vectors, fmt.Errorf("remove: %w", err)

@@ -8,6 +8,7 @@ import (
 
 	"groundwork/ingest"
 	"groundwork/internal/disk"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -41,6 +42,7 @@ func (x *Index) Upsert(ctx context.Context, scope rag.Scope, entries []ingest.En
 	if err := stage(ctx, tx, st, entries); err != nil {
 		return fmt.Errorf("upsert: %w", err)
 	}
+	failpoint.Reached(failpoint.IndexStaged)
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("upsert: %w", errors.Join(err, x.findStore(context.WithoutCancel(ctx), scope)))
 	}

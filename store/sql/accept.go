@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"groundwork/ingest"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -76,6 +77,7 @@ func (s *Store) accept(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 func (s *Store) enqueueVersion(ctx context.Context, tx *txn, doc rag.Document) error {
 	err := tx.exec(ctx, "INSERT INTO versions (store_id, document_id, version, tenant, sha256, text) VALUES (?, ?, ?, ?, ?, '')",
 		doc.StoreID, doc.ID, doc.Version, doc.Tenant, doc.SHA256)
+	failpoint.Reached(failpoint.AcceptInserted)
 	if err == nil {
 		_, err = s.jobs.InsertTx(ctx, tx.Tx, ingest.ParseArgs{Ref: refOf(doc)}, nil)
 	}

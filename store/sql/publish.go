@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"groundwork/ingest"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -44,6 +45,7 @@ func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, er
 		if err != nil {
 			return err
 		}
+		failpoint.Reached(failpoint.ReadyUpdated)
 		old, err := collect(ctx, tx, scanString, "DELETE FROM versions WHERE store_id = ? AND document_id = ? AND version < ? RETURNING sha256",
 			ref.StoreID, ref.DocumentID, ref.Version)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"groundwork/ingest"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -74,6 +75,7 @@ func (s *Store) Removed(ctx context.Context, r ingest.Removal, originals int) er
 			return err
 		}
 	}
+	failpoint.Reached(failpoint.LibraryRemoved)
 	return s.write(ctx, "end a removal", func(ctx context.Context, tx *txn) error {
 		for _, q := range []string{
 			"DELETE FROM river_job WHERE state <> 'running' AND id IN (SELECT job_id FROM receipts WHERE tenant = ? AND id = ?)",

@@ -8,6 +8,7 @@ import (
 	"github.com/riverqueue/river"
 
 	"groundwork/ingest"
+	"groundwork/internal/failpoint"
 	"groundwork/rag"
 )
 
@@ -137,6 +138,7 @@ func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, of, rows
 	if err != nil {
 		return err
 	}
+	failpoint.Reached(failpoint.RemoveRowsDeleted)
 	r.ID, r.Blobs = newID("del_"), unique(append(freed, more...))
 	job, err := s.jobs.InsertTx(ctx, tx.Tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
 		&river.InsertOpts{ScheduledAt: time.Now().Add(s.opt.SweepAfter)}) // the queue's clock is the real one

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package diskfault
+
+// Enter does nothing here: no process is watched.
+func Enter() {}
