@@ -70,8 +70,9 @@ type plan struct {
 	renew     map[place]bool // made anew from the original
 	describe  map[place]bool
 	mend      map[rag.Scope]bool
-	ghosts    map[place]map[int]bool // staged versions; 0: all of the document, which may be the whole store
+	ghosts    map[place]map[int]bool // staged versions; 0: all of the document; or wholeStore
 	originals map[string]bool        // missing or damaged
+	left      []Fault
 }
 
 // Repair looks and mends once. Look again when the queued documents are ready.
@@ -81,6 +82,7 @@ func (r *Repairer) Repair(ctx context.Context) (out Repair, err error) {
 		return out, err
 	}
 	p, err := r.plan(ctx, out.Audit.Faults)
+	out.Left = append(out.Left, p.left...)
 	if err == nil {
 		err = errors.Join(r.mend(ctx, p, &out), r.lose(ctx, p, &out), r.orphans(ctx, &out))
 	}
@@ -106,11 +108,13 @@ func (r *Repairer) plan(ctx context.Context, faults []Fault) (plan, error) {
 			p.mend[at.scope] = true
 		case f.Kind == FaultLabels:
 			p.describe[at] = true
+		case f.Kind == FaultGhost && f.Document == "" && f.staged != wholeStore: // removing it might remove its store
+			p.left = append(p.left, f)
 		case f.Kind == FaultGhost && (!known || f.staged > 0):
 			if p.ghosts[at] == nil {
 				p.ghosts[at] = map[int]bool{}
 			}
-			if !known {
+			if !known && f.staged > 0 {
 				f.staged = 0
 			}
 			p.ghosts[at][f.staged] = true
@@ -161,7 +165,7 @@ func (r *Repairer) mend(ctx context.Context, p plan, out *Repair) error {
 
 func (r *Repairer) exorcise(ctx context.Context, at place, staged int) error {
 	switch {
-	case at.document == "":
+	case staged == wholeStore:
 		return r.Index.RemoveStore(ctx, at.scope)
 	case staged > 0:
 		return r.Index.Discard(ctx, at.scope, at.document, staged)

@@ -44,8 +44,10 @@ type Fault struct {
 	Original string `json:"original,omitempty"` // its SHA-256
 	Detail   string `json:"detail"`
 
-	staged int // version of a ghost that no search finds
+	staged int // version of a ghost that no search finds; wholeStore when the store is one
 }
+
+const wholeStore = -1
 
 // The kinds of faults.
 const (
@@ -168,7 +170,7 @@ func (v *Verifier) strangers(ctx context.Context, a *Audit, known map[rag.Scope]
 		}
 		if n > 0 {
 			a.Entries += n
-			a.add(Fault{Kind: FaultGhost, Tenant: scope.Tenant, Store: scope.Store, Detail: fmt.Sprintf("%d entries of a store that does not exist", n)})
+			a.add(Fault{Kind: FaultGhost, Tenant: scope.Tenant, Store: scope.Store, Detail: fmt.Sprintf("%d entries of a store that does not exist", n), staged: wholeStore})
 		}
 	}
 	return nil
