@@ -160,7 +160,7 @@ faults:
 	@echo "A server is killed 200 times at random and 240 times between two steps; the power is cut 900 times, and 900 times with databases"
 	@echo "that do not sync, which must lose documents; syncs fail, the disk is full or read-only; requests race. After each fault everything is compared …"
 	@GROUNDWORK_FAULTS=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -v -timeout 3h ./internal/app/faulttest | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
-	@echo "40 hostile files of each class through the parser child, then over HTTP; 1,000 of 2,000 documents deleted, one replaced 200 times …"
+	@echo "40 hostile files of each class through the parser child, then over HTTP; 500 of 1,000 documents deleted, one replaced 200 times …"
 	@GROUNDWORK_FAULTS=1 go test -count=1 -run 'Hostile|DeletedDocuments|ReplacedUnderLoad' -v -timeout 60m ./ingest/parse ./internal/app | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(or $(FUZZTIME),5s)
 

@@ -123,13 +123,13 @@ func (b *lockedBuffer) bytes() []byte {
 }
 
 // TestDeletedDocumentsAreGoneFromEveryFile deletes half of the documents (of
-// 60, or of 2,000 with GROUNDWORK_FAULTS=1) and looks for their texts, words and
+// 60, or of 1,000 with GROUNDWORK_FAULTS=1) and looks for their texts, words and
 // vectors at every byte of the data directory and of the log.
 func TestDeletedDocumentsAreGoneFromEveryFile(t *testing.T) {
 	t.Parallel()
 	documents := 60
 	if os.Getenv("GROUNDWORK_FAULTS") == "1" {
-		documents = 2000
+		documents = 1000
 	}
 	cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
 	cfg.Answer.Keep, cfg.Answer.KeepFor = 10_000, time.Hour
