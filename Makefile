@@ -3,6 +3,7 @@
 # make test       install what tests need and run them all
 # make bench      benchmarks, as ratios against a bound measured in the same run
 # make bench-index  both indexes against each other: quality on real sets, latency, a tenant among a thousand (an hour)
+# make bench-ingest  how busy ingest keeps an embedding model of the real one's pace, what a folder with 1 % changed files costs, memory up to 10,000 documents
 # make load       answers a second over 10,000 chunks with a scripted model server, and under ten times that load
 # make soak       the same processes under faults for an hour: workers killed, PostgreSQL and Qdrant stopped, paused, slowed, wiped
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
@@ -24,7 +25,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench bench-index load soak formats fuzz contract tune-setup faults clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index bench-ingest load soak formats fuzz contract tune-setup faults clean
 
 all: fmt lint test
 
@@ -131,6 +132,9 @@ bench-index: test-setup
 	@go test -run '^$$' -bench AgainstEmbedded -benchtime 200x -timeout 60m ./store/qdrant
 	@go test -run '^$$' -bench RetrievalSets -benchtime 1x -timeout 60m ./internal/app/indextest
 	@go test -run '^$$' -bench Tenants -benchtime 500x -v -timeout 3h ./internal/app/indextest
+
+bench-ingest:
+	@go test -run '^$$' -bench 'Ingest' -benchtime 1x -timeout 60m ./cmd/groundwork
 
 load:
 	@go test -run '^$$' -bench AnswersPerSecond -benchtime 1x -v -timeout 30m ./internal/app/loadtest

@@ -185,6 +185,12 @@ type Batches interface {
 	CancelBatch(ctx context.Context, scope rag.Scope, batchID string) (Removal, error)
 }
 
+// Backlog tells how far reading is ahead of embedding.
+type Backlog interface {
+	// Ahead counts the embed jobs that could run and wait for a worker, but for those of long documents.
+	Ahead(ctx context.Context) (int, error)
+}
+
 // Files keeps original bytes by their SHA-256.
 type Files interface {
 	// Put is durable (fsynced) when it returns. limit is in bytes; more gives rag.CodeTooLarge.

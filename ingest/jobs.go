@@ -3,9 +3,9 @@ package ingest
 import "github.com/riverqueue/river"
 
 // Jobs are River's, inserted by the library in the transaction that makes them
-// necessary. Those that finish a document pass those that begin one, so that
-// documents become searchable one after the other; a long document's batches
-// let others pass.
+// necessary. Documents are read while others are embedded, but not far ahead of
+// it (Limits.Ahead), so that they become searchable one after the other; a long
+// document's batches let others pass.
 const (
 	priorityPublish = 1
 	priorityEmbed   = 2
@@ -13,6 +13,10 @@ const (
 	priorityLong    = 4
 	longDocument    = 8 // batches
 )
+
+// QueueRead is the queue of the jobs that begin a document; all others are in
+// River's default queue. So reading never waits for the embedding model, nor it for reading.
+const QueueRead = "read"
 
 // neverDiscard is high because only errors count against a job, and Service
 // counts those itself; the death of a worker is none.
@@ -71,7 +75,7 @@ func (SweepArgs) Kind() string { return "sweep" }
 
 // InsertOpts are River's.
 func (ParseArgs) InsertOpts() river.InsertOpts {
-	return river.InsertOpts{Priority: priorityParse, MaxAttempts: neverDiscard}
+	return river.InsertOpts{Queue: QueueRead, Priority: priorityParse, MaxAttempts: neverDiscard}
 }
 
 // InsertOpts are River's.

@@ -32,11 +32,12 @@ type Span struct {
 type Limits struct {
 	MaxFile  int64         // bytes of one upload
 	Batch    int           // chunks in one embed job
+	Ahead    int           // embed jobs that wait until no further document is read; 0: any number
 	Attempts int           // returned errors until a document is failed
 	Backoff  time.Duration // before the second try; four times as long before each further one, at most 5 minutes; 0: 1 s
 }
 
-// Service is the way of a document. Fill in every field but Batches, Locks and Log, then use it
+// Service is the way of a document. Fill in every field but Batches, Backlog, Locks and Log, then use it
 // from any number of goroutines.
 type Service struct {
 	Library   Library
@@ -44,6 +45,7 @@ type Service struct {
 	Catalog   Catalog
 	Trash     Trash
 	Batches   Batches // nil: CancelBatch is not called
+	Backlog   Backlog // nil: documents are read however many wait to be embedded
 	Files     Files
 	Index     Index
 	Labels    Labeller

@@ -52,6 +52,9 @@ func (w *worker[T]) NextRetry(job *river.Job[T]) time.Time {
 
 // parse turns the file into text and chunks.
 func (s *Service) parse(ctx context.Context, ref Ref) error {
+	if err := s.keepPace(ctx); err != nil {
+		return err
+	}
 	doc, err := s.Library.Start(ctx, ref)
 	if err != nil {
 		return err

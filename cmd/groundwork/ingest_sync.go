@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,7 @@ func (s *syncing) apply(ctx context.Context, p plan) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	failed := append(p.bad, again...)
+	failed := slices.Concat(p.bad, again)
 	t := newTransfer(s.cli, s.api, s.in.store, p.ok+len(failed)+len(p.wait)+len(send))
 	t.wait, t.r.Ready, t.r.Skipped = s.wait, p.ok, moving
 	t.r.Failed = append(t.r.Failed, failed...)

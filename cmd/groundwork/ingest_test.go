@@ -142,7 +142,7 @@ func TestWatchFollowsTheFolder(t *testing.T) {
 	line, err := bufio.NewReader(trouble).ReadString('\n')
 	require.NoError(t, err)
 	require.Contains(t, line, "it is tried again")
-	go io.Copy(io.Discard, trouble) //nolint:errcheck // ends with the test
+	go io.Copy(io.Discard, trouble)
 	up.Store(true)
 
 	passes := json.NewDecoder(out)

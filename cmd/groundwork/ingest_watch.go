@@ -39,7 +39,7 @@ func (w *watching) run(ctx context.Context) error {
 	if err != nil {
 		w.trouble(fmt.Errorf("changes are found every %s only: %w", w.in.every, err))
 	} else {
-		defer notify.Close()
+		defer func() { _ = notify.Close() }() // the process may end as well
 		w.enter = func(dir string) { w.listen(notify, dir) }
 		go w.hear(notify)
 	}

@@ -33,7 +33,7 @@ const beMain = "GROUNDWORK_TEST_BE_MAIN"
 
 // shell runs commands on a data directory of the test's own, with scripted models.
 type shell struct {
-	t       *testing.T
+	t       testing.TB
 	environ []string
 }
 
@@ -62,7 +62,7 @@ func (s shell) run(args ...string) (stdout string, err error) {
 	return out.String(), err
 }
 
-func write(t *testing.T, dir string, files map[string]string) {
+func write(t testing.TB, dir string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(dir, name)

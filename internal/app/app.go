@@ -98,6 +98,9 @@ func await[T any](ctx context.Context, log *slog.Logger, open func() (T, error))
 	}
 }
 
+// aheadOf is how many batches of chunks may wait for the embedding model for each document that is read.
+const aheadOf = 4
+
 // jobGrace is how long jobs may finish when the server stops.
 const jobGrace = 3 * time.Second
 
@@ -205,9 +208,10 @@ func (a *App) startWorkers(ctx context.Context) error {
 		return err
 	}
 	a.ingest = &ingest.Service{
-		Library: a.cache, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Files: a.files, Index: a.index, Labels: a.cache, Describer: a.index,
+		Library: a.cache, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Backlog: a.library, Files: a.files, Index: a.index, Labels: a.cache, Describer: a.index,
 		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log, Locks: a.library.Locks(),
-		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts},
+		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts,
+			Ahead: aheadOf * a.cfg.Ingest.Workers},
 	}
 	a.observeIngest(a.ingest)
 	if !a.library.Shared() { // this process is the only one: what was running is not

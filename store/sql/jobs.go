@@ -10,11 +10,13 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+
+	"groundwork/ingest"
 )
 
 // WorkOptions say how jobs are worked in this process.
 type WorkOptions struct {
-	Workers     int           // jobs at once
+	Workers     int           // documents read at once; so many jobs of other kinds beside, and beside to keep the embedding model busy
 	JobTimeout  time.Duration // of one job
 	RescueAfter time.Duration // the longest until a job whose worker died is taken over; more than JobTimeout, on PostgreSQL by a minute
 }
@@ -23,6 +25,8 @@ const (
 	// poll is how often an idle worker looks for jobs in SQLite, and so the
 	// longest that a job waits for a free worker.
 	poll = 50 * time.Millisecond
+	// beside is how many jobs may wait for the embedding model while others write: it always has the next batch.
+	beside = 2
 	// pollBeside is the same on PostgreSQL, where workers are notified, should a notification be lost.
 	pollBeside = 500 * time.Millisecond
 	// cooldown is how long what was enqueued may be collected before workers look for it.
@@ -38,7 +42,9 @@ const (
 // first, they are cancelled and wait for the next start. It may be called twice.
 func (s *Store) Work(ctx context.Context, workers *river.Workers, opt WorkOptions) (stop func(context.Context) error, err error) {
 	config := &river.Config{
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: opt.Workers}},
+		Queues: map[string]river.QueueConfig{
+			river.QueueDefault: {MaxWorkers: opt.Workers + beside}, ingest.QueueRead: {MaxWorkers: opt.Workers},
+		},
 		Workers:                     workers,
 		Middleware:                  s.opt.Middleware,
 		Logger:                      quiet(s.opt.Log),
@@ -111,6 +117,16 @@ func (s *Store) Waiting(ctx context.Context) (n int, err error) {
 	err = s.read(ctx, "count jobs", func(ctx context.Context, q querier) error {
 		return q.QueryRowContext(ctx,
 			"SELECT COUNT(*) FROM river_job WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'pending')").Scan(&n)
+	})
+	return n, err
+}
+
+// Ahead counts the embed jobs that could run and wait for a worker, but for those of long documents.
+func (s *Store) Ahead(ctx context.Context) (n int, err error) {
+	job := ingest.EmbedArgs{Of: 1}
+	err = s.read(ctx, "count jobs", func(ctx context.Context, q querier) error {
+		return q.QueryRowContext(ctx, "SELECT COUNT(*) FROM river_job WHERE state = 'available' AND queue = ? AND priority <= ? AND kind = ?",
+			river.QueueDefault, job.InsertOpts().Priority, job.Kind()).Scan(&n)
 	})
 	return n, err
 }
