@@ -48,6 +48,7 @@ var httpErrors = map[rag.Code]struct {
 	rag.CodeNotFound:        {http.StatusNotFound, kindRequest},
 	rag.CodeModel:           {http.StatusNotFound, kindRequest},
 	rag.CodeConflict:        {http.StatusConflict, kindRequest},
+	rag.CodeReused:          {http.StatusUnprocessableEntity, kindRequest},
 	rag.CodeTooLarge:        {http.StatusRequestEntityTooLarge, kindRequest},
 	rag.CodeTooLong:         {http.StatusBadRequest, kindRequest},
 	rag.CodeBusy:            {http.StatusServiceUnavailable, kindServer},

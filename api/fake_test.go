@@ -22,15 +22,16 @@ import (
 // library is Uploader, Documents, Contents and Stores in memory. Tenants are
 // kept apart as the contracts demand.
 type library struct {
-	mu     sync.Mutex
-	stores []rag.Store
-	docs   []rag.Document
-	files  []rag.File
-	bytes  map[string][]byte
-	batch  map[string][]string                 // files of each batch
-	stop   map[string]bool                     // cancelled batches
-	refuse error                               // what Upload answers when set
-	waited func(ctx context.Context) rag.State // state after Wait; ready when nil
+	mu      sync.Mutex
+	stores  []rag.Store
+	docs    []rag.Document
+	files   []rag.File
+	bytes   map[string][]byte
+	replies sync.Map                            // of Once, by caller and name
+	batch   map[string][]string                 // files of each batch
+	stop    map[string]bool                     // cancelled batches
+	refuse  error                               // what Upload answers when set
+	waited  func(ctx context.Context) rag.State // state after Wait; ready when nil
 }
 
 func missing(what string) error { return rag.Fail(rag.CodeNotFound, "There is no such "+what+".") }
@@ -519,3 +520,23 @@ func upstream(status int, body string) (*http.Response, error) {
 type health []api.Check
 
 func (h health) Ready(context.Context) []api.Check { return h }
+
+// Once keeps every reply for ever.
+func (l *library) Once(ctx context.Context, r rag.Repeat, do func(context.Context) (rag.Reply, error)) (rag.Reply, bool, error) {
+	type kept struct {
+		fingerprint string
+		reply       rag.Reply
+	}
+	name := r.Caller + "/" + r.Name
+	if before, ok := l.replies.Load(name); ok {
+		if before.(kept).fingerprint != r.Fingerprint {
+			return rag.Reply{}, true, rag.Fail(rag.CodeReused, "Another request had this key.")
+		}
+		return before.(kept).reply, true, nil
+	}
+	reply, err := do(ctx)
+	if err == nil {
+		l.replies.Store(name, kept{r.Fingerprint, reply})
+	}
+	return reply, false, err
+}

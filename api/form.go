@@ -47,8 +47,13 @@ type file struct {
 	body      *fileBody
 }
 
+// maxForm is the most bytes of any form: what is too much is skipped, then refused by name.
+func (s *Server) maxForm() int64 {
+	return int64(s.opts.MaxFiles)*(s.opts.MaxFile+maxField) + 2*maxLabels + 1<<20
+}
+
 func (s *Server) openForm(c *gin.Context, maxFiles int) (*form, error) {
-	total := int64(s.opts.MaxFiles)*(s.opts.MaxFile+maxField) + 2*maxLabels + 1<<20 // of any form: what is too much is skipped, then refused by name
+	total := s.maxForm()
 	if c.Request.ContentLength > total {
 		return nil, &http.MaxBytesError{Limit: total}
 	}

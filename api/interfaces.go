@@ -87,6 +87,13 @@ type Batches interface {
 	BatchFiles(ctx context.Context, scope rag.Scope, id string, page rag.Page) (docs []rag.Document, more bool, err error)
 }
 
+// Repeats lets requests come again without harm (store/sql).
+type Repeats interface {
+	// Once answers with what do answers, or with what it answered when the same request came before.
+	// An error of do is given back, and nothing is kept. Another request of the same name gives rag.CodeReused.
+	Once(ctx context.Context, r rag.Repeat, do func(context.Context) (rag.Reply, error)) (reply rag.Reply, again bool, err error)
+}
+
 // Documents reads what is in the library (store/sql). Whatever is not in the
 // tenant gives rag.CodeNotFound.
 type Documents interface {

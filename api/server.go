@@ -27,6 +27,7 @@ type Deps struct {
 	Stores      Stores
 	Batches     Batches
 	Receipts    Receipts
+	Repeats     Repeats
 	Keys        Keys
 	Health      Health
 	Page        http.Handler // the web page: /, /reports, /drafts and /assets/

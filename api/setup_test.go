@@ -86,7 +86,7 @@ func setup(t *testing.T, change ...func(*api.Deps, *api.Options)) *bundle {
 	}}
 	n := 0
 	var ids sync.Mutex
-	d := api.Deps{Asker: b.asker, Replayer: b.asker, Models: b.models, Uploader: b.library, Documents: b.library, Contents: b.library, Stores: b.library, Batches: b.library, Receipts: b.library, Keys: keys,
+	d := api.Deps{Asker: b.asker, Replayer: b.asker, Models: b.models, Uploader: b.library, Documents: b.library, Contents: b.library, Stores: b.library, Batches: b.library, Receipts: b.library, Repeats: b.library, Keys: keys,
 		Health:  health{{Name: "chat", OK: true, Detail: "on port 4711"}},
 		Page:    http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<!doctype html>") }),
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "up 1\n") }),

@@ -24,6 +24,9 @@ func (s *Server) uploadDocuments(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
+	if wait > repeatWait && c.GetHeader(headerRepeat) != "" {
+		return badParam("timeout", fmt.Sprintf("With an Idempotency-Key timeout is at most %s. Wait for less, and ask for the documents' states later.", repeatWait))
+	}
 	form, err := s.openForm(c, s.opts.MaxFiles)
 	if err != nil {
 		return err

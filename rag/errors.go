@@ -16,6 +16,7 @@ const (
 	CodeNotFound     Code = "not_found"
 	CodeModel        Code = "model_not_found"
 	CodeConflict     Code = "conflict"
+	CodeReused       Code = "idempotency_key_reused" // for another request
 	CodeTooLarge     Code = "too_large"
 	CodeTooLong      Code = "context_length_exceeded"
 	CodeBusy         Code = "overloaded"  // 429 or 503 with Retry-After

@@ -117,3 +117,16 @@ type Key struct {
 
 // DefaultTenant owns everything until tenants are made.
 const DefaultTenant = "default"
+
+// Repeat names a request that may come again.
+type Repeat struct {
+	Caller      string // whose names these are: nobody else's request is a repetition
+	Name        string // that the caller gave it
+	Fingerprint string // of what is asked; another one under the same name is a mistake
+}
+
+// Reply is what a request was answered.
+type Reply struct {
+	Status int
+	Body   []byte
+}

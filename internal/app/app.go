@@ -319,7 +319,7 @@ func (a *App) buildAPI() error {
 	}
 	a.api = api.New(api.Deps{
 		Asker: asker, Replayer: replayer{pipeline, a.library, a.cfg.Answer.KeepFor}, Models: a.observedModels(llm.NewCurrentModels(a.models.chat, a.models.embed)),
-		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library, Receipts: a.library,
+		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library, Receipts: a.library, Repeats: a.library,
 		Comparisons: comparisons{reports.In(filepath.Join(a.cfg.Server.DataDir, "comparisons"))},
 		Drafts:      drafts{draft.Folder{Dir: DraftsDir(a.cfg)}},
 		Keys:        localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,

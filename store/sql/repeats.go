@@ -1,0 +1,69 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"groundwork/rag"
+)
+
+const (
+	// keepReplies is how long the reply to a request is given again.
+	keepReplies = 24 * time.Hour
+	// mostReplies is how many are kept of one caller: the newest.
+	mostReplies = 10_000
+)
+
+// Once answers a request that may be a repetition: with what do answers, or
+// with what it answered under the same name before. A repetition that comes
+// while the first request is carried out waits for it. What do refuses is not
+// kept: nothing was done, and the request may come again. Another request
+// under the same name gives rag.CodeReused.
+func (s *Store) Once(ctx context.Context, r rag.Repeat, do func(context.Context) (rag.Reply, error)) (reply rag.Reply, again bool, err error) {
+	err = s.Locks().Exclusive(ctx, "repeat/"+r.Caller+"/"+r.Name, func(ctx context.Context) error {
+		if reply, again, err = s.repeated(ctx, r); err != nil || again {
+			return err
+		}
+		if reply, err = do(ctx); err != nil {
+			return err
+		}
+		// It is done: the reply is kept even when the caller has gone.
+		return s.keepReply(context.WithoutCancel(ctx), r, reply)
+	})
+	return reply, again, err
+}
+
+func (s *Store) repeated(ctx context.Context, r rag.Repeat) (reply rag.Reply, found bool, err error) {
+	var fingerprint string
+	err = s.read(ctx, "look for a repetition", func(ctx context.Context, q querier) error {
+		err := q.QueryRowContext(ctx, "SELECT fingerprint, status, body FROM repeats WHERE caller = ? AND name = ? AND created_at >= ?",
+			r.Caller, r.Name, s.now()-keepReplies.Microseconds()).Scan(&fingerprint, &reply.Status, &reply.Body)
+		if found = err == nil; errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	})
+	if err == nil && found && fingerprint != r.Fingerprint {
+		err = &rag.Error{Code: rag.CodeReused, Param: "Idempotency-Key",
+			Message: "This Idempotency-Key came with another request in the last 24 hours. Send the same request again, or this one with a key of its own."}
+	}
+	return reply, found, err
+}
+
+func (s *Store) keepReply(ctx context.Context, r rag.Repeat, reply rag.Reply) error {
+	return s.write(ctx, "keep a reply", func(ctx context.Context, tx *txn) error {
+		now := s.now()
+		err := tx.exec(ctx, "DELETE FROM repeats WHERE created_at < ? OR caller = ? AND name = ?", now-keepReplies.Microseconds(), r.Caller, r.Name)
+		if err == nil {
+			err = tx.exec(ctx, "INSERT INTO repeats (caller, name, fingerprint, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+				r.Caller, r.Name, r.Fingerprint, reply.Status, string(reply.Body), now)
+		}
+		if err == nil {
+			err = tx.exec(ctx, `DELETE FROM repeats WHERE caller = ? AND name NOT IN (
+				SELECT name FROM repeats WHERE caller = ? ORDER BY created_at DESC, name LIMIT ?)`, r.Caller, r.Caller, mostReplies)
+		}
+		return err
+	})
+}

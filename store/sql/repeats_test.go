@@ -1,0 +1,73 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"groundwork/rag"
+	"groundwork/store/sql"
+)
+
+func TestARepeatedRequestIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		c, opt := newClock(), place(t)
+		opt.Now = c.Now
+		store := open(t, opt)
+		ran := 0
+		ask := func(caller, name, fingerprint string, fails error) (rag.Reply, bool, error) {
+			return store.Once(t.Context(), rag.Repeat{Caller: caller, Name: name, Fingerprint: fingerprint}, func(context.Context) (rag.Reply, error) {
+				ran++
+				return rag.Reply{Status: 202, Body: fmt.Appendf(nil, "run %d", ran)}, fails
+			})
+		}
+		busy := errors.New("busy")
+		_, _, err := ask("a", "k", "one", busy)
+		require.ErrorIs(t, err, busy, "nothing is kept of it")
+		for i := range 3 {
+			reply, again, err := ask("a", "k", "one", nil)
+			require.NoError(t, err)
+			require.Equal(t, i > 0, again)
+			require.Equal(t, rag.Reply{Status: 202, Body: []byte("run 2")}, reply)
+		}
+		_, _, err = ask("a", "k", "two", nil)
+		require.Equal(t, rag.CodeReused, rag.CodeOf(err))
+		reply, again, err := ask("b", "k", "two", nil)
+		require.NoError(t, err)
+		require.False(t, again, "another caller's")
+		require.Equal(t, "run 3", string(reply.Body))
+		c.Advance(24*time.Hour + time.Second)
+		reply, again, err = ask("a", "k", "two", nil)
+		require.NoError(t, err)
+		require.False(t, again, "a day later the name is free")
+		require.Equal(t, "run 4", string(reply.Body))
+	})
+}
+
+func TestRequestsOfTheSameNameWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		store := open(t, place(t))
+		ran := 0
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				reply, _, err := store.Once(t.Context(), rag.Repeat{Caller: "a", Name: "k"}, func(context.Context) (rag.Reply, error) {
+					ran++ // a race when two run at once
+					return rag.Reply{Body: []byte("done")}, nil
+				})
+				if err != nil || string(reply.Body) != "done" {
+					t.Error(string(reply.Body), err)
+				}
+			})
+		}
+		all.Wait()
+		require.Equal(t, 1, ran)
+	})
+}
