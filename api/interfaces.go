@@ -160,6 +160,18 @@ type Drafts interface {
 	EditDraft(set, id string, edit openai.DraftEdit) (json.RawMessage, error)
 }
 
+// Tuner works fine-tuning jobs (eval/tune/jobs). A job that the tenant does not have gives rag.CodeNotFound.
+type Tuner interface {
+	// CreateJob is durable when it returns. It fails at once where no training is possible: the model is not
+	// here, or the packages are not.
+	CreateJob(ctx context.Context, tenant string, r openai.TuneRequest) (openai.TuneJob, error)
+	Jobs(tenant string) ([]openai.TuneJob, error) // newest first
+	Job(tenant, id string) (openai.TuneJob, error)
+	// CancelJob gives rag.CodeConflict for a job that is over.
+	CancelJob(tenant, id string) (openai.TuneJob, error)
+	JobEvents(tenant, id string) ([]openai.TuneEvent, error) // newest first
+}
+
 // Check is the state of one thing the server depends on.
 type Check struct {
 	Name   string         `json:"name"`

@@ -41,6 +41,13 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.GET("/comparisons/:id", s.to(verbAdmin, s.getComparison))
 	v1.GET("/comparisons/:id/html", s.to(verbAdmin, s.getComparisonPage))
 
+	v1.POST("/fine_tuning/jobs", s.to(verbAdmin, s.createTuneJob))
+	v1.GET("/fine_tuning/jobs", s.to(verbAdmin, s.listTuneJobs))
+	v1.GET("/fine_tuning/jobs/:id", s.to(verbAdmin, s.getTuneJob))
+	v1.POST("/fine_tuning/jobs/:id/cancel", s.to(verbAdmin, s.cancelTuneJob))
+	v1.GET("/fine_tuning/jobs/:id/events", s.to(verbAdmin, s.listTuneEvents))
+	v1.GET("/fine_tuning/jobs/:id/checkpoints", s.to(verbAdmin, s.listTuneCheckpoints))
+
 	v1.GET("/drafts", s.to(verbAdmin, s.listDrafts))
 	v1.GET("/drafts/:id", s.to(verbAdmin, s.getDrafts))
 	v1.POST("/drafts/:id/:draft_id", s.to(verbAdmin, s.editDraft))

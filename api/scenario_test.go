@@ -65,7 +65,7 @@ func TestEveryRouteWronglyCalled(t *testing.T) {
 			if strings.HasPrefix(path, "/v1/receipts") {
 				verb, lacking = "write", keyAsk
 			}
-			if strings.HasPrefix(path, "/v1/comparisons") || strings.HasPrefix(path, "/v1/drafts") || strings.HasSuffix(path, "/replay") {
+			if strings.HasPrefix(path, "/v1/comparisons") || strings.HasPrefix(path, "/v1/drafts") || strings.HasPrefix(path, "/v1/fine_tuning") || strings.HasSuffix(path, "/replay") {
 				verb, lacking = "admin", keyWrite
 			}
 			scenario{name: "other verb", method: method, path: path, key: lacking, status: 403, code: "insufficient_scope", has: []string{"may not " + verb}}.run(t, b)

@@ -16,7 +16,7 @@ import (
 	"groundwork/rag"
 )
 
-// Deps are what the handlers call. Comparisons, Drafts, Page, Metrics, Log, Now, NewID and Observe may be nil.
+// Deps are what the handlers call. Comparisons, Drafts, Tuner, Page, Metrics, Log, Now, NewID and Observe may be nil.
 type Deps struct {
 	Asker       Asker
 	Replayer    Replayer
@@ -34,6 +34,7 @@ type Deps struct {
 	Metrics     http.Handler
 	Comparisons Comparisons
 	Drafts      Drafts
+	Tuner       Tuner
 	Spec        []byte // docs/openapi.yaml as JSON
 	Log         *slog.Logger
 	Now         func() time.Time

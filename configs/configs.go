@@ -42,6 +42,7 @@ type Config struct {
 	Log    Log    `koanf:"log"`
 
 	Telemetry Telemetry `koanf:"telemetry"`
+	Tune      Tune      `koanf:"tune"`
 }
 
 // Server is how the process listens and stops.
@@ -204,6 +205,11 @@ type Answer struct {
 type Log struct {
 	Level  string `koanf:"level"`
 	Format string `koanf:"format"`
+}
+
+// Tune says what trains.
+type Tune struct {
+	Python string `koanf:"python"`
 }
 
 // Telemetry says where traces go.

@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"groundwork/configs"
 	"groundwork/eval/tune"
 	"groundwork/internal/app"
 )
@@ -57,7 +56,7 @@ func (c *cli) tuneRunCmd() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&r.name, "name", "", "name of the run (default: the folder's)")
 	f.StringVar(&r.base, "model", "qwen2.5-coder-0.5b-instruct", "model of the catalogue to train on")
-	f.StringVar(&r.python, "python", "", "interpreter that has the packages (default: that of `tune setup`)")
+	f.StringVar(&r.python, "python", "", "interpreter that has the packages (default: tune.python, else that of `tune setup`)")
 	f.StringVar(&r.dataDir, "data-dir", "", "where runs and adapters live (server.data_dir)")
 	f.Float64Var(&r.hyper.Epochs, "epochs", 0, "default 2")
 	f.IntVar(&r.hyper.Rank, "rank", 0, "of the adapter; default 8")
@@ -99,7 +98,7 @@ func (c *cli) tuneRun(ctx context.Context, dir string, o trainRun) error {
 		}
 		return nil
 	}
-	trainer, err := c.trainer(ctx, cfg, o.python)
+	trainer, err := app.Trainer(ctx, cfg, c.environ, o.python)
 	if err != nil {
 		return err
 	}
@@ -115,22 +114,6 @@ func (c *cli) tuneRun(ctx context.Context, dir string, o trainRun) error {
 		return err
 	}
 	return c.showRun(run)
-}
-
-func (c *cli) trainer(ctx context.Context, cfg configs.Config, python string) (tune.Trainer, error) {
-	t := tune.Trainer{Python: python, Dir: filepath.Join(cfg.LLM.ModelsDir, "scripts"), Bases: filepath.Join(cfg.LLM.ModelsDir, "tune-bases"), Threads: cfg.LLM.Threads}
-	for _, kv := range c.environ {
-		switch name, _, _ := strings.Cut(kv, "="); {
-		case name == "PATH", name == "HOME", name == "TMPDIR", name == "LD_LIBRARY_PATH", strings.HasPrefix(name, "CUDA_"), strings.HasPrefix(name, "NVIDIA_"):
-			t.Environ = append(t.Environ, kv)
-		}
-	}
-	if python != "" {
-		return t, nil
-	}
-	env := app.TrainEnv(cfg, c.environ, nil)
-	t.Python = env.Python()
-	return t, env.Check(ctx)
 }
 
 // showTraining prints a line of progress for a person.

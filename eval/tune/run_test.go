@@ -11,30 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/eval/tune"
+	"groundwork/eval/tune/tunetest"
 )
-
-// standIn speaks as train.py and convert.py do, without a model: it is called as the
-// interpreter, with -u and the script. It dies or waits to be stopped when its folder says so.
-const standIn = `#!/bin/sh
-read -r settings
-out=$(printf %s "$settings" | sed 's/.*"out":"\([^"]*\)".*/\1/')
-case "$3$2" in
-*convert.py) echo adapter > "$out"; echo '{"event":"done"}'; exit 0;;
-esac
-printf '%s\n' "$settings" >> "$out/settings.jsonl"
-step=$(cat "$out/step" 2>/dev/null || echo 0)
-echo "{\"event\":\"start\",\"step\":$step,\"of\":4,\"resumed\":$([ $step = 0 ] && echo false || echo true)}"
-trap 'echo "{\"event\":\"stopped\",\"step\":$step,\"of\":4}"; exit 0' TERM
-echo "a library's chatter"
-while [ $step -lt 4 ]; do
-  step=$((step+1)); echo $step > "$out/step"
-  echo "{\"event\":\"step\",\"step\":$step,\"of\":4,\"loss\":1.5,\"tokens_per_second\":60,\"rest_seconds\":2,\"memory_mb\":100}"
-  if [ $step = 2 ] && [ -f "$out/die" ]; then rm "$out/die"; kill -9 $$; fi
-  if [ $step = 2 ] && [ -f "$out/refuse" ]; then rm "$out/refuse"; echo '{"event":"error","message":"the loss is nan"}'; exit 2; fi
-  if [ $step = 3 ] && [ -f "$out/wait" ]; then rm "$out/wait"; while :; do sleep 0.02; done; fi
-done
-echo '{"event":"done","step":4,"of":4,"loss":1.25,"best":1.1,"first_heldout":3.0}'
-`
 
 type bench struct {
 	root    string
@@ -47,8 +25,8 @@ func training(t *testing.T) bench {
 	dir := t.TempDir()
 	m, err := tune.Write(filepath.Join(dir, "set"), build(t, tune.Options{Seed: 1}, library...), tune.Manifest{})
 	require.NoError(t, err)
-	python := filepath.Join(dir, "python")
-	require.NoError(t, os.WriteFile(python, []byte(standIn), 0o700)) //nolint:gosec // it is run
+	python, err := tunetest.Trainer(dir)
+	require.NoError(t, err)
 	b := bench{root: filepath.Join(dir, "runs"), trainer: tune.Trainer{Python: python, Environ: []string{"PATH=" + os.Getenv("PATH")}, Dir: filepath.Join(dir, "scripts"), Bases: filepath.Join(dir, "bases")}}
 	b.run = tune.Run{Name: "acme", Base: tune.Base{Model: "m", File: "/m.gguf", SHA256: "0123456789abcdef"}, Dataset: filepath.Join(dir, "set"), Data: m.Data, Hyper: tune.Hyper{Epochs: 1}}
 	b.run, err = tune.NewRun(b.root, b.run)

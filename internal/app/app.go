@@ -53,6 +53,7 @@ type App struct {
 	models   *models
 	adapters *adapters // nil in a worker
 	ingest   *ingest.Service
+	tuner    *tuner // nil in a worker
 	metrics  *telemetry.Metrics
 	tracing  *telemetry.Tracing // nil: off
 	api      *api.Server
@@ -71,7 +72,7 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	}
 	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version)}
 	for _, step := range []func(context.Context) error{
-		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.startAdapters, a.openIndex, a.startWorkers, a.buildHandler,
+		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.startAdapters, a.openIndex, a.startWorkers, a.startTuning, a.buildHandler,
 	} {
 		if err := step(ctx); err != nil {
 			stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Server.ShutdownGrace)
@@ -321,6 +322,7 @@ func (a *App) buildAPI() error {
 		Asker: asker, Replayer: replayer{pipeline, a.library, a.cfg.Answer.KeepFor}, Models: a.observedModels(llm.NewCurrentModels(a.models.chat, a.models.embed)),
 		Uploader: a.observedUploader(a.ingest), Documents: a.library, Contents: a.files, Stores: a.library, Batches: a.library, Receipts: a.library, Repeats: a.library,
 		Comparisons: comparisons{reports.In(filepath.Join(a.cfg.Server.DataDir, "comparisons"))},
+		Tuner:       a.tuner,
 		Drafts:      drafts{draft.Folder{Dir: DraftsDir(a.cfg)}},
 		Keys:        localKeys{a.library, a.lock.Token}, Health: a, Page: web.Handler(), Metrics: a.metrics.Handler(), Spec: spec,
 		Log:     a.opts.Log,

@@ -40,7 +40,7 @@ func TestDraftsAreDecidedDurably(t *testing.T) {
 	require.Contains(t, string(raw), `"status":"accepted"`)
 	require.Contains(t, string(raw), "Why is it so?")
 
-	s.json(http.MethodPost, "/v1/drafts/h/lookup-1", map[string]any{"answer": "Something else"}, http.StatusBadRequest, nil)
+	s.json(http.MethodPost, "/v1/drafts/h/lookup-1", map[string]any{"answer": "Never"}, http.StatusBadRequest, nil)
 	for _, path := range []string{"/v1/drafts/h/lookup-2", "/v1/drafts/other/lookup-1", "/v1/drafts/..%2F..%2Fh/lookup-1"} {
 		s.json(http.MethodPost, path, map[string]any{"status": "dropped"}, http.StatusNotFound, nil)
 	}

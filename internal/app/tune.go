@@ -1,6 +1,8 @@
 package app
 
 import (
+	"cmp"
+	"context"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -16,6 +18,24 @@ func TrainEnv(cfg configs.Config, environ []string, steps func(string)) *runtime
 		Dir: cfg.LLM.ModelsDir, Python: cfg.LLM.Python, Environ: environ, Progress: steps,
 		Name: "tune-python", Lock: tune.Lock, Size: 9 << 30, Purpose: "training", Command: "groundwork tune setup",
 	})
+}
+
+// Trainer is the environment that trains: with the interpreter named, that of tune.python, or that of `groundwork tune
+// setup`. An error tells that it is not there and how to get it.
+func Trainer(ctx context.Context, cfg configs.Config, environ []string, python string) (tune.Trainer, error) {
+	t := tune.Trainer{Python: cmp.Or(python, cfg.Tune.Python), Dir: filepath.Join(cfg.LLM.ModelsDir, "scripts"), Bases: filepath.Join(cfg.LLM.ModelsDir, "tune-bases"), Threads: cfg.LLM.Threads}
+	for _, kv := range environ {
+		switch name, _, _ := strings.Cut(kv, "="); {
+		case name == "PATH", name == "HOME", name == "TMPDIR", name == "LD_LIBRARY_PATH", strings.HasPrefix(name, "CUDA_"), strings.HasPrefix(name, "NVIDIA_"):
+			t.Environ = append(t.Environ, kv)
+		}
+	}
+	if t.Python != "" {
+		return t, nil
+	}
+	env := TrainEnv(cfg, environ, nil)
+	t.Python = env.Python()
+	return t, env.Check(ctx)
 }
 
 // RunsDir is where training runs are, below the data directory.

@@ -55,10 +55,12 @@ var table = map[string]rule{
 	"eval/runs":               {ours: []string{"eval"}},
 	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval"}},
 	"eval/draft":              {ours: []string{"rag", "rag/analyze", "eval"}},
+	"eval/judge":              {ours: []string{"eval"}},
 	"eval/plot":               {},
 	"eval/compare":            {ours: []string{"rag", "eval", "eval/plot"}},
 	"eval/reports":            {},
 	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
+	"eval/tune/jobs":          {ours: []string{"eval/tune"}},
 	"eval/tune/tunetest":      {},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
@@ -72,6 +74,7 @@ var table = map[string]rule{
 	"internal/failpoint":      {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
 	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
+	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/judge", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
 }
 
 // only names the one package that may import a library.

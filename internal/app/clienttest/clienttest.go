@@ -68,10 +68,17 @@ func python(t *testing.T, target Target, of, interpreter string) {
 // means the one on the PATH. The client must be in node/node_modules of this folder.
 func Node(t *testing.T, target Target, interpreter string) {
 	t.Helper()
-	dir := filepath.Join(folder(t), "node")
 	if interpreter == "" {
 		interpreter = "node"
 	}
+	dir, path := nodeClient(t, interpreter)
+	run(t, target, dir, path, "check.mjs")
+}
+
+// nodeClient is the Node client's folder and the interpreter for it.
+func nodeClient(t *testing.T, interpreter string) (dir, path string) {
+	t.Helper()
+	dir = filepath.Join(folder(t), "node")
 	path, err := exec.LookPath(interpreter)
 	if err != nil {
 		unavailable(t, "there is no Node on this machine: install the packages `nodejs` and `npm`")
@@ -79,16 +86,17 @@ func Node(t *testing.T, target Target, interpreter string) {
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", "openai")); errors.Is(err, fs.ErrNotExist) {
 		unavailable(t, "the Node client is not installed: `make test-setup` installs it")
 	}
-	run(t, target, dir, path, "check.mjs")
+	return dir, path
 }
 
-// run executes a check and shows its lines.
-func run(t *testing.T, target Target, dir, interpreter, script string) {
+// run executes a check, with more variables, and shows its lines.
+func run(t *testing.T, target Target, dir, interpreter, script string, more ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), interpreter, script)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "BASE_URL="+target.BaseURL, "KEY="+target.Key, "STORE="+target.Store, "QUESTION="+target.Question,
 		"PYTHONDONTWRITEBYTECODE=1")
+	cmd.Env = append(cmd.Env, more...)
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
