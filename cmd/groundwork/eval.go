@@ -31,7 +31,7 @@ func (c *cli) evalCmd() *cobra.Command {
 	cmd.Short = "Score retrieval and answers on questions whose answers are known"
 	cmd.Long = "eval by itself is eval run: it asks every question of a file over a store, scores what comes back and\nkeeps the run. Its other words measure retrieval on sets of passages, and show and compare runs.\n\n" + evalRunHelp
 	cmd.Example = "  groundwork eval --store sample --questions eval/sample/questions.jsonl\n  groundwork eval retrieval --data ../data\n  groundwork eval diff 20261127-0915 last"
-	cmd.AddCommand(c.evalRunCmd("run"), c.evalDraftCmd(), c.evalReviewCmd(), c.evalListCmd(), c.evalShowCmd(), c.evalDiffCmd(), c.evalAnswersCmd(), c.evalRetrievalCmd(), c.evalChunksCmd())
+	cmd.AddCommand(c.evalRunCmd("run"), c.evalDraftCmd(), c.evalReviewCmd(), c.evalListCmd(), c.evalShowCmd(), c.evalJudgeCmd(), c.evalDiffCmd(), c.evalAnswersCmd(), c.evalRetrievalCmd(), c.evalChunksCmd())
 	return cmd
 }
 

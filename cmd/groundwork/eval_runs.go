@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"groundwork/eval"
+	"groundwork/eval/judge"
 	"groundwork/eval/runs"
 )
 
@@ -72,7 +74,11 @@ func (c *cli) evalShowCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.printRun(run, outcomes, prices)
+			judged, err := c.judgedBefore(dataDir, run, outcomes)
+			if err != nil {
+				return err
+			}
+			return c.printRun(run, outcomes, prices, judged...)
 		},
 	}
 	priceFlags(cmd, &prices)
@@ -147,11 +153,35 @@ func verdict(c eval.Change) string {
 	return ""
 }
 
-// printRun prints the figures of a run.
-func (c *cli) printRun(run runs.Run, outcomes []eval.Outcome, prices eval.Prices) error {
+// judgedBefore is what judges said of a run.
+func (c *cli) judgedBefore(dataDir string, run runs.Run, outcomes []eval.Outcome) (out []judged, err error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	override(&cfg, "", dataDir, "")
+	err = runStore(cfg).Journals(run.ID, "judge-", func(first json.RawMessage, lines []json.RawMessage) error {
+		var head judgeHead
+		if err := json.Unmarshal(first, &head); err != nil {
+			return fmt.Errorf("read what judges said of run %s: %w", run.ID, err)
+		}
+		all := make([]judge.Judgement, len(lines))
+		for i, line := range lines {
+			if err := json.Unmarshal(line, &all[i]); err != nil {
+				return fmt.Errorf("read what judges said of run %s: %w", run.ID, err)
+			}
+		}
+		out = append(out, newJudged(head, all, outcomes))
+		return nil
+	})
+	return out, err
+}
+
+// printRun prints the figures of a run, and apart from them what judges said of it.
+func (c *cli) printRun(run runs.Run, outcomes []eval.Outcome, prices eval.Prices, opinions ...judged) error {
 	s := eval.Summarise(outcomes, prices)
 	if c.json {
-		return c.printJSON(map[string]any{"run": run, "summary": s, "questions": outcomes, "k": run.Made.K, "model": run.Made.Model})
+		return c.printJSON(map[string]any{"run": run, "summary": s, "questions": outcomes, "k": run.Made.K, "model": run.Made.Model, "judged": append([]judged{}, opinions...)})
 	}
 	c.printf("run %s  %s\n\n", run.ID, title(run))
 	line := func(name string, value any) { c.printf("%-46s %s\n", name, value) }
@@ -183,6 +213,10 @@ func (c *cli) printRun(run runs.Run, outcomes []eval.Outcome, prices eval.Prices
 	line("tokens read / written", fmt.Sprintf("%d / %d", s.Tokens.Prompt, s.Tokens.Completion))
 	if prices != (eval.Prices{}) {
 		line("cost", fmt.Sprintf("%.4f", s.Cost))
+	}
+	for _, j := range opinions {
+		c.printf("\n")
+		c.printJudged(j)
 	}
 	return nil
 }

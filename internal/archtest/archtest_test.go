@@ -73,8 +73,7 @@ var table = map[string]rule{
 	"internal/diskfault":      {theirs: []string{"golang.org/x/sys"}},
 	"internal/failpoint":      {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
-	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
-	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/judge", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term"}},
+	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/judge", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
 }
 
 // only names the one package that may import a library.
