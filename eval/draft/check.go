@@ -26,6 +26,7 @@ const (
 	NotInSpan    Reason = "answer is not in the passage"
 	NotFalse     Reason = "does not take the false figure for granted"
 	OneIsEnough  Reason = "one document is enough"
+	TrueSomehow  Reason = "another document says the false figure"
 	OldFigure    Reason = "the outdated document answers it too"
 	MayBeThere   Reason = "the documents may answer it"
 	Elsewhere    Reason = "another document answers it too"
@@ -47,7 +48,7 @@ const (
 var asking = set(analyze.Terms("what which who whom whose when where why how much many long often far soon do does did need have should must can may would get give " +
 	"take know tell find use want ask allowed required say happen apply name number time day colleague company employee someone somebody person people please our my we i"))
 
-var speaks = regexp.MustCompile(`(?i)\b(passage|the text|excerpt|the fact|facts? [AB]|the sentence|this statement|the documents?|according to)\b`)
+var speaks = regexp.MustCompile(`(?i)\b(passage|(?:the|this) text|excerpt|the facts?|facts? [AB]|the sentence|this statement|(?:this|above|given|provided) documents?|according to the)\b`)
 
 // check turns a reply into a draft, or says what is wrong with it.
 func (m *maker) check(ctx context.Context, c candidate, reply string) (Draft, Reason, error) {
@@ -72,7 +73,7 @@ func (m *maker) check(ctx context.Context, c candidate, reply string) (Draft, Re
 		d.Unanswerable, d.Answer = true, "The documents do not say."
 		r, err = m.unanswered(ctx, c, question)
 	case FalsePremise:
-		r = falsePremise(c, &d)
+		r, err = m.falsePremise(ctx, c, &d)
 	default:
 		r, err = m.answered(ctx, c, &d)
 	}
@@ -227,15 +228,19 @@ func facts(answer, question string) []string {
 	return soft[:min(len(soft), 2)]
 }
 
-// falsePremise: the question takes the wrong figure for granted; the answer is what the document says.
-func falsePremise(c candidate, d *Draft) Reason {
+// falsePremise: the question takes the wrong figure for granted, which no other document says; the answer is what the document says.
+func (m *maker) falsePremise(ctx context.Context, c candidate, d *Draft) (Reason, error) {
 	s, q := c.spans[0], d.Question.Question
 	if !holdsWord(q, c.falsehood()) || holdsWord(q, c.truth) {
-		return NotFalse
+		return NotFalse, nil
+	}
+	d.MustContain = []string{c.falsehood()}
+	if r, err := m.elsewhere(ctx, c, *d); err != nil || r != "" {
+		return TrueSomehow, err
 	}
 	d.Answer, d.MustContain = "That is not so: "+s.quote, []string{c.truth}
 	d.Gold = append(d.Gold, eval.Gold{Path: s.doc.Path, Quote: s.quote})
-	return ""
+	return "", nil
 }
 
 // unanswered: the question is close to a passage, and no passage has what it asks for.

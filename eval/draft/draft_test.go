@@ -187,6 +187,10 @@ func TestChecksThrowOut(t *testing.T) {
 	}, draft.FalsePremise)
 	require.ErrorIs(t, draft.Make(t.Context(), docs, b.opt), draft.ErrNoMore)
 	require.Equal(t, map[draft.Reason]int{draft.NotFalse: 1}, b.why)
+	every := []draft.Document{docs[0], document("archive/badges.md", "Badges", "The deposit for the door badge was 41, 42, 43, 44, 45, 80, 90, 100, 110 or 120 euros, or any other figure, such as 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63 64 65 66 67 68 69 70 71 72 73 74 75 76 77 78 79.")}
+	b = drafting(1, replies("false-premise"), draft.FalsePremise)
+	require.ErrorIs(t, draft.Make(t.Context(), every, b.opt), draft.ErrNoMore)
+	require.Positive(t, b.why[draft.TrueSomehow], "%v", b.why)
 	b = drafting(1, func(context.Context, string) (string, error) {
 		return "Question: How long do repairs of the AX-210 take, and who sends us its spare parts?\nAnswer: 12 working days.", nil
 	}, draft.TwoDocuments)
