@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"groundwork/configs"
+	"groundwork/eval/tune"
 	"groundwork/internal/app"
 )
 
@@ -85,15 +86,19 @@ func (c *cli) connectFor(ctx context.Context, cfg configs.Config, e endpoint) (a
 	return api, started, stop, err
 }
 
-// say asks for a text of at most so many tokens. A server that is busy is asked again.
+// say asks for a text of at most so many tokens.
 func (c chatter) say(ctx context.Context, prompt string, most int, temperature float64) (string, error) {
+	return c.answer(ctx, []tune.Message{{Role: "user", Content: prompt}}, most, temperature)
+}
+
+// answer asks for the next message of a conversation. A server that is busy is asked again.
+func (c chatter) answer(ctx context.Context, messages []tune.Message, most int, temperature float64) (string, error) {
 	var reply struct {
 		Choices []struct{ Message struct{ Content string } }
 	}
 	_, err := patient(ctx, func() (struct{}, error) {
 		return struct{}{}, c.api.call(ctx, http.MethodPost, c.path, map[string]any{
-			"model": c.model, "messages": []map[string]string{{"role": "user", "content": prompt}},
-			"max_tokens": most, "temperature": temperature, "seed": c.seed & 0x7fffffff,
+			"model": c.model, "messages": messages, "max_tokens": most, "temperature": temperature, "seed": c.seed & 0x7fffffff,
 		}, &reply)
 	})
 	if err == nil && len(reply.Choices) == 0 {

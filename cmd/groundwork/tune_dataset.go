@@ -27,6 +27,7 @@ type datasetRun struct {
 	seed                       uint64
 	limit                      int
 	holdOut, draft             bool
+	teacher                    endpoint
 }
 
 func (c *cli) tuneDatasetCmd() *cobra.Command {
@@ -36,7 +37,8 @@ func (c *cli) tuneDatasetCmd() *cobra.Command {
 		Long: "dataset asks about what the documents say: values, table cells, rules, definitions, sections. Each example has\n" +
 			"the prompt that the server would send: the passage that answers among near ones that do not; in a share it is\n" +
 			"missing and the answer is the abstention; a share has no passages. Every question and answer is checked against\n" +
-			"the document's words. With --draft the chat model words the questions, checked the same way.\n" +
+			"the document's words. With --draft the chat model words the questions, checked the same way. With --teacher a larger model\n" +
+			"(of the server, or behind --teacher-url) words the answers, checked likewise; examples and manifest say so.\n" +
 			"Documents that a question set (--questions) is about are left out, and so is what asks nearly the same; what\n" +
 			"leaks all the same makes the command fail. The same documents, options and seed give the same set.",
 		Example: "  groundwork tune dataset --store handbook --out training\n  groundwork tune dataset --store handbook --out training --questions questions.jsonl --limit 200 --draft",
@@ -51,6 +53,7 @@ func (c *cli) tuneDatasetCmd() *cobra.Command {
 	f.Uint64Var(&d.seed, "seed", 1, "another seed gives another set")
 	f.IntVar(&d.limit, "limit", 0, "examples at most; 0: all")
 	f.BoolVar(&d.holdOut, "hold-out", true, "leave out the documents that question sets are about")
+	d.teacher.flags(cmd, "teacher-url", "teacher", "larger model that writes the answers; what is not in the passage by program is not taken")
 	f.BoolVar(&d.draft, "draft", false, "let the chat model word the questions (seconds each)")
 	addLocalFlags(cmd, &d.dataDir, &d.model)
 	return cmd
@@ -94,6 +97,9 @@ func (c *cli) tuneDataset(ctx context.Context, d datasetRun) error {
 		}
 		return err
 	}
+	if examples, err = c.teach(ctx, api, d, examples); err != nil {
+		return err
+	}
 	leaks, err := tune.Leaks(ctx, examples, sets, opt.Embed)
 	if err != nil {
 		return err
@@ -107,7 +113,7 @@ func (c *cli) tuneDataset(ctx context.Context, d datasetRun) error {
 	if len(leaks) > 0 {
 		return c.refuseLeaks(leaks)
 	}
-	m := tune.Manifest{Created: time.Now().UTC(), Store: d.store, Seed: d.seed, LeftOut: append([]string{}, left...), CheckedFor: checkedFor(sets), Code: version}
+	m := tune.Manifest{Created: time.Now().UTC(), Store: d.store, Seed: d.seed, Teacher: d.teacher.model, LeftOut: append([]string{}, left...), CheckedFor: checkedFor(sets), Code: version}
 	if m, err = tune.Write(d.out, examples, m); err != nil {
 		return err
 	}

@@ -3,9 +3,12 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"groundwork/llm/llmtest"
 )
 
 func tuneStore(t *testing.T) shell {
@@ -49,6 +52,28 @@ func TestTuneDataset(t *testing.T) {
 	out, err = s.run("tune", "check", filepath.Join(dir, "all"), "--questions", questions)
 	require.ErrorContains(t, err, "leaks in")
 	require.Contains(t, out, "document")
+}
+
+func TestTuneDatasetWithATeacher(t *testing.T) {
+	t.Parallel()
+	s := tuneStore(t)
+	large := llmtest.Start(t, llmtest.Options{ChatModel: "large", Reply: func(req llmtest.Request) llmtest.Reply {
+		if strings.Contains(req.Messages[len(req.Messages)-1].Content, "extension 4100") {
+			return llmtest.Reply{Text: "The phone is extension 4100."}
+		}
+		return llmtest.Reply{Text: "It is made of 777 parts."}
+	}})
+	set := filepath.Join(t.TempDir(), "set")
+	out, err := s.run("tune", "dataset", "--store", "h", "--out", set, "--teacher-url", large.BaseURL(), "--teacher", "large", "--json")
+	require.NoError(t, err)
+	require.Contains(t, out, `"teacher": "large"`)
+	raw, err := os.ReadFile(filepath.Join(set, "train.jsonl"))
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "777")
+	_, err = s.run("tune", "dataset", "--store", "h", "--out", set, "--teacher-url", large.BaseURL())
+	require.ErrorContains(t, err, "--teacher")
+	_, err = s.run("tune", "dataset", "--store", "h", "--out", set, "--teacher", "unknown")
+	require.ErrorContains(t, err, "cannot ask unknown")
 }
 
 func TestTuneAdapters(t *testing.T) {

@@ -41,10 +41,11 @@ type Example struct {
 	Question string    `json:"question"`
 	Answer   string    `json:"answer"`
 	Messages []Message `json:"messages"`
-	Gold     Origin    `json:"gold"`  // where the answer stands; of an abstention: where it would have stood
-	Quote    string    `json:"quote"` // the words of the document that hold the answer
-	Given    []Origin  `json:"given"` // the passages in the prompt, in their order
-	HeldOut  bool      `json:"-"`     // not trained on: measures the loss
+	Gold     Origin    `json:"gold"`              // where the answer stands; of an abstention: where it would have stood
+	Quote    string    `json:"quote"`             // the words of the document that hold the answer
+	Given    []Origin  `json:"given"`             // the passages in the prompt, in their order
+	Teacher  string    `json:"teacher,omitempty"` // model that wrote the answer; empty: a program did
+	HeldOut  bool      `json:"-"`                 // not trained on: measures the loss
 	texts    []string  // of Given, for the leak check; read from Messages when the set comes from a file
 }
 

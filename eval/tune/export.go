@@ -19,9 +19,10 @@ type Manifest struct {
 	Created    time.Time         `json:"created"`
 	Store      string            `json:"store"`
 	Seed       uint64            `json:"seed"`
-	Prompt     string            `json:"prompt"` // version of the prompt that the examples have
-	Data       string            `json:"data"`   // sha256 of train.jsonl and heldout.jsonl: the same set has the same one
-	Counts     map[string]int    `json:"counts"` // by kind, by method ("method_table"), train and heldout
+	Teacher    string            `json:"teacher,omitempty"` // model that was asked for answers
+	Prompt     string            `json:"prompt"`            // version of the prompt that the examples have
+	Data       string            `json:"data"`              // sha256 of train.jsonl and heldout.jsonl: the same set has the same one
+	Counts     map[string]int    `json:"counts"`            // by kind, by method ("method_table"), train and heldout
 	Documents  []Source          `json:"documents"`
 	LeftOut    []string          `json:"left_out"` // documents that question sets are about
 	CheckedFor []CheckedSet      `json:"checked_for"`
@@ -73,6 +74,9 @@ func Write(dir string, examples []Example, m Manifest) (Manifest, error) {
 		m.Counts[file[:len(file)-len(".jsonl")]]++
 		m.Counts[string(e.Kind)]++
 		m.Counts["method_"+e.Method]++
+		if e.Teacher != "" {
+			m.Counts["taught"]++
+		}
 		if !seen[e.Gold.DocumentID] {
 			seen[e.Gold.DocumentID] = true
 			m.Documents = append(m.Documents, Source{e.Gold.DocumentID, e.Gold.Path, e.Gold.Version})
