@@ -15,7 +15,7 @@ func toQuestion(id string, p rag.Principal, st rag.Store, q openai.Question) rag
 	}
 	return rag.Question{ID: id, Scope: narrow(scopeOf(p, st), q.Extension.Filter), Calibration: rag.CalibrationIn(st.Metadata), Messages: messages, Sampling: rag.Sampling{
 		MaxTokens: q.MaxTokens, Temperature: q.Temperature, TopP: q.TopP, Seed: q.Seed, Stop: q.Stop},
-		Abstain: rag.Abstain(q.Extension.Abstain), Budget: q.Extension.ContextBudget}
+		Abstain: rag.Abstain(q.Extension.Abstain), Budget: q.Extension.ContextBudget, Isolated: q.Extension.Isolated}
 }
 
 // narrow is the scope with those of its documents that fit the filter; nil changes nothing.
@@ -84,13 +84,14 @@ func fromTimings(laps []rag.Timing) map[string]float64 {
 }
 
 func fromExplanation(e rag.Explanation) openai.Explanation {
-	out := openai.Explanation{Evidence: openai.Evidence(e.Evidence), Abstains: e.Abstains, Given: []string{}, Prompt: []openai.PromptMessage{},
+	out := openai.Explanation{Evidence: openai.Evidence(e.Evidence), Abstains: e.Abstains, Given: []string{}, Spans: [][2]int{}, Prompt: []openai.PromptMessage{},
 		Context: fromContext(e.Context), TimingsMs: fromTimings(e.Timings), Fingerprint: fromFingerprint(e.Fingerprint)}
 	for _, m := range e.Prompt {
 		out.Prompt = append(out.Prompt, openai.PromptMessage{Role: m.Role, Content: m.Content})
 	}
 	for _, s := range e.Given {
 		out.Given = append(out.Given, s.Passage.ChunkID)
+		out.Spans = append(out.Spans, [2]int{s.Passage.Start, s.Passage.End})
 	}
 	if e.NoPrompt != nil {
 		out.NoPrompt = toProblem(e.NoPrompt).body.Error.Message

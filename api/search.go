@@ -35,7 +35,7 @@ func (s *Server) search(c *gin.Context) error {
 	out := openai.NewSearchResults(q.Queries[0], st.ID, fromRanked(ranked))
 	if q.Explain {
 		explained, err := s.explain(c, rag.Question{Scope: scope, Caller: lineOf(caller(c)), Messages: []rag.Message{{Role: "user", Content: q.Queries[0]}},
-			Passages: q.K, Calibration: rag.CalibrationIn(st.Metadata)})
+			Passages: q.K, Abstain: rag.Abstain(q.Abstain), Budget: q.Budget, Calibration: rag.CalibrationIn(st.Metadata)})
 		if err != nil {
 			return err
 		}

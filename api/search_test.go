@@ -16,7 +16,7 @@ func TestSearch(t *testing.T) {
 	for _, sc := range []scenario{
 		{name: "plain", path: "/v1/search", body: `{"query":"leave","store":"handbook"}`, status: 200, has: []string{`"rank":1`, `"dense_rank":1`, `"text_rank":2`, `"text_score":3.5`, `"store":"vs_1"`}, not: []string{"weak", "evidence"}},
 		{name: "explained", path: "/v1/search", body: `{"query":"leave","store":"handbook","explain":true}`, status: 200, has: []string{`"dropped":"weak"`, `"rank":null`, `"dense_rank":null`, `"evidence":{"strength":0.71,"threshold":0.65,"embedding":"bge"}`,
-			`"explanation":{"abstains":false,"given":["c1"],"context":{"limit":8192,"budget":600,"prompt_tokens":0,"dropped":[{"chunk_id":"c2","reason":"budget"}]},"prompt":[{"role":"user","content":"Question: leave"}]`, `"timings_ms":{"embed":4.1}`, `"model":"llama3.1:8b"`}},
+			`"explanation":{"abstains":false,"given":["c1"],"spans":[[10,50]],"context":{"limit":8192,"budget":600,"prompt_tokens":0,"dropped":[{"chunk_id":"c2","reason":"budget"}]},"prompt":[{"role":"user","content":"Question: leave"}]`, `"timings_ms":{"embed":4.1}`, `"model":"llama3.1:8b"`}},
 		{name: "explained by the address", path: "/v1/search?explain=true", body: `{"query":"leave","store":"handbook"}`, status: 200, has: []string{`"explanation":{`, `"dropped":"weak"`}},
 		{name: "OpenAI's", path: "/v1/vector_stores/handbook/search", body: `{"query":"leave","rewrite_query":true}`, status: 200, has: []string{"vector_store.search_results.page", `"file_id":"file-1"`, `"text":"Employees`,
 			`"search_query":["leave"]`, `"filename":"leave.md","score":0.9,"attributes":{}`, `"has_more":false,"next_page":null`}, not: []string{"weak"}},

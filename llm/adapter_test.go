@@ -1,6 +1,7 @@
 package llm_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"runtime"
@@ -79,6 +80,23 @@ func TestAdaptersAreChosenForEachRequest(t *testing.T) {
 		}
 		_, err = models.Forward(t.Context(), "me", llm.ServerChat, "/v1/chat/completions", []byte(`{"model":"base+gone","messages":[]}`))
 		require.Equal(t, rag.CodeModel, rag.CodeOf(err))
+	}
+}
+
+// An isolated prompt is read anew, by a server that knows how; another is not told what it does not know.
+func TestAnIsolatedPromptIsReadAnew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		opts llmtest.Options
+		anew bool
+	}{"llama.cpp": {slots, true}, "vllm": {llmtest.Options{Flavour: llmtest.VLLM}, false}} {
+		s, chat := tuned(t, c.opts)
+		for _, isolated := range []bool{false, true} {
+			_, err := chat.Generate(t.Context(), rag.Prompt{Isolated: isolated, Messages: []rag.Message{{Role: "user", Content: "Who answers?"}}}, func(string) error { return nil })
+			require.NoError(t, err)
+			all := s.Requests("/v1/chat/completions")
+			require.Equal(t, isolated && c.anew, bytes.Contains(all[len(all)-1].Body, []byte(`"cache_prompt":false`)), name)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -150,7 +151,15 @@ func (c *Chat) Generate(ctx context.Context, p rag.Prompt, emit func(delta strin
 		d.prefix = opening(p.Messages)
 	}
 	d.prefix = p.Adapter + d.prefix // caches do not cross adapters
-	done, err := c.generate(ctx, request{prompt: p, fields: c.adapterFields(adapter), send: c.pool.sender(d)}, emit)
+	fields := c.adapterFields(adapter)
+	if p.Isolated && !slices.ContainsFunc(c.pool.servers, func(s *server) bool { return c.pool.factsOf(s).kind != serverLlama }) {
+		fields = maps.Clone(fields)
+		if fields == nil {
+			fields = map[string]any{}
+		}
+		fields["cache_prompt"] = false
+	}
+	done, err := c.generate(ctx, request{prompt: p, fields: fields, send: c.pool.sender(d)}, emit)
 	if err == nil {
 		c.learn(done)
 		if done.usage.Cut = c.wasCut(ctx, done, p); done.usage.Cut {

@@ -12,6 +12,7 @@ type Question struct {
 	MinScore float64 // passages of a lower score are not used
 	Abstain  Abstain // instead of the configured operating point; empty: that
 	Budget   int     // prompt tokens for passages instead of what the measured speed allows; 0: that
+	Isolated bool    // nothing of earlier questions has a part in it: passages best first, no prompt cache
 
 	Calibration *Calibration // of the store; nil: the defaults
 }

@@ -79,7 +79,11 @@ func (p *Pipeline) Ask(ctx context.Context, q Question, emit func(Delta) error) 
 		return p.abstain(a, q.Adapter, kept, watch, emit)
 	}
 	kept = p.reranked(ctx, q, found, kept, &a, watch)
-	if err := p.choose(ctx, q, kept, &a, p.orders.arrange); err != nil {
+	arrange := p.orders.arrange
+	if q.Isolated {
+		arrange = func(sources []Source) []Source { return sources }
+	}
+	if err := p.choose(ctx, q, kept, &a, arrange); err != nil {
 		return a, err
 	}
 	watch.lap("select")
@@ -241,7 +245,7 @@ func (p *Pipeline) request(q Question, sources []Source) Prompt {
 	if s.Temperature == nil {
 		s.Temperature = &p.Options.Temperature
 	}
-	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s, Adapter: q.Adapter, Caller: q.Caller}
+	out := Prompt{Messages: prompt(sources, q.Messages), Sampling: s, Adapter: q.Adapter, Caller: q.Caller, Isolated: q.Isolated}
 	if len(sources) > 0 { // prompts with the same first passage start alike
 		out.Prefix = sources[0].Passage.ChunkID
 	}

@@ -137,6 +137,34 @@ func TestQuestionChoosesItsOwnAbstentionAndBudget(t *testing.T) {
 	require.Len(t, a.Sources, 3, "all that were found fit")
 }
 
+func TestAnIsolatedQuestionStandsAlone(t *testing.T) {
+	t.Parallel()
+	const second = "How long ahead do leave requests go to the manager, for annual leave?"
+	order := func(before string, isolated bool) (chunks []string, anew bool) {
+		b := setup(t, "30 days.")
+		if before != "" {
+			_, err := b.Ask(t.Context(), ask(before), new(stream).emit)
+			require.NoError(t, err)
+		}
+		q := ask(second)
+		q.Isolated = isolated
+		a, err := b.Ask(t.Context(), q, new(stream).emit)
+		require.NoError(t, err)
+		for i, s := range a.Sources {
+			require.Equal(t, i+1, s.Index)
+			chunks = append(chunks, s.Passage.ChunkID)
+		}
+		return chunks, b.model.seen[len(b.model.seen)-1].Isolated
+	}
+	alone, _ := order("", false)
+	after, anew := order("How many days of annual leave carry over into the next year, and is sick leave limited?", false)
+	require.NotEqual(t, alone, after, "an earlier prompt has a part in the order")
+	require.False(t, anew)
+	isolated, anew := order("How many days of annual leave carry over into the next year, and is sick leave limited?", true)
+	require.Equal(t, alone, isolated)
+	require.True(t, anew, "the model server is told")
+}
+
 func TestAnswerThatOnlyDeclinesIsAnAbstention(t *testing.T) {
 	t.Parallel()
 	b := setup(t, "The passages do not mention how many cats may come.")

@@ -114,6 +114,7 @@ type Prompt struct {
 	Adapter  string // fine-tuned variant of the chat model; empty: the model itself
 	Caller   string // who asks (tenant and key): where requests wait, callers take turns; empty is one caller
 	Prefix   string // names what the prompt starts with: those of one prefix go to the server that has it cached
+	Isolated bool   // read anew, whatever the server has cached
 	Taken    func() // nil, or called once when a model server has taken the prompt; an error before that cost nothing
 }
 

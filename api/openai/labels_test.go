@@ -76,6 +76,10 @@ func TestToQuestionReadsTheExtension(t *testing.T) {
 	q, bad = openai.ToQuestion(fields(t, head+`"groundwork":{}}`), limits)
 	require.Nil(t, bad)
 	require.Nil(t, q.Extension.Filter)
+	require.False(t, q.Extension.Isolated)
+	q, bad = openai.ToQuestion(fields(t, head+`"groundwork":{"isolated":true}}`), limits)
+	require.Nil(t, bad)
+	require.True(t, q.Extension.Isolated)
 	for member, param := range map[string]string{
 		`"groundwork":[]`: "groundwork", `"groundwork":{"filter":{}}`: "groundwork.filter", `"groundwork":{"filters":{"type":"eq","key":"a"}}`: "groundwork.filters.value",
 	} {

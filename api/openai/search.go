@@ -10,6 +10,8 @@ type Search struct {
 	Threshold float64 // lowest score that is shown
 	Filter    *Filter // nil: every document
 	Explain   bool
+	Abstain   string // of the answer that is explained, as in Extension
+	Budget    int    // likewise: context_budget
 }
 
 const maxQueries = 8
@@ -43,7 +45,7 @@ func threshold(raw json.RawMessage) float64 {
 
 // ToSearch reads POST /v1/search.
 func ToSearch(f Fields, l Limits) (Search, *Invalid) {
-	bad := check(f, "", map[string]rule{"query": text, "store": text, "k": integer(1, 50), "explain": boolean, "filters": object})
+	bad := check(f, "", map[string]rule{"query": text, "store": text, "k": integer(1, 50), "explain": boolean, "filters": object, "abstain": abstain, "context_budget": integer(1, maxBudget)})
 	if bad != nil {
 		return Search{}, bad
 	}
@@ -55,6 +57,8 @@ func ToSearch(f Fields, l Limits) (Search, *Invalid) {
 	decode(f["store"], &s.Store)
 	decode(f["k"], &s.K)
 	decode(f["explain"], &s.Explain)
+	decode(f["abstain"], &s.Abstain)
+	decode(f["context_budget"], &s.Budget)
 	if s.Store == "" {
 		return s, invalid("store", "store is missing. Give a store's name or id; GET /v1/vector_stores lists them.")
 	}
@@ -162,6 +166,7 @@ type Explanation struct {
 	Evidence    Evidence           `json:"-"`
 	Abstains    bool               `json:"abstains"`
 	Given       []string           `json:"given"` // chunk ids in the prompt, in its order
+	Spans       [][2]int           `json:"spans"` // which part of each document those passages are, in code points
 	Context     ContextUse         `json:"context"`
 	Prompt      []PromptMessage    `json:"prompt"`                 // as it would be sent
 	NoPrompt    string             `json:"prompt_error,omitempty"` // why it could not be made

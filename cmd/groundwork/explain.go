@@ -9,6 +9,7 @@ import (
 type explanation struct {
 	Abstains bool     `json:"abstains"`
 	Given    []string `json:"given"`
+	Spans    [][2]int `json:"spans"`
 	Context  struct {
 		Limit   int       `json:"limit"`
 		Budget  int       `json:"budget"`
