@@ -154,7 +154,7 @@ func (m *matcher) denied(c claim, sum profile, windows []window) bool {
 	if c.negative && !sum.negative && !m.restricts(windows) {
 		return true
 	}
-	if m.openingDenied(c, windows) {
+	if m.openingDenied(c, windows) || m.affirms(c, windows) {
 		return true
 	}
 	for _, cl := range c.clauses {
