@@ -2,11 +2,13 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"groundwork/configs"
 	"groundwork/eval/tune"
 	"groundwork/internal/app"
 )
@@ -63,34 +65,17 @@ func (c *cli) tuneRegisterCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a := tune.Adapter{Name: name, Metrics: map[string]float64{}}
+			var a tune.Adapter
 			if len(args) == 1 {
 				run, err := tune.OpenRun(app.RunsDir(cfg), args[0])
 				if err != nil {
 					return err
 				}
-				if run.State != tune.Done {
-					return fmt.Errorf("the run %q is %s; only what is done can be served", run.Name, run.State)
+				a, err = c.registerRun(cfg, setup, run, cmp.Or(name, run.Name), licence)
+				if err != nil {
+					return err
 				}
-				a, file, folder, model = run.Card(), run.Adapter, run.PEFT(), run.Base.Model
-				a.Name = cmp.Or(name, run.Name)
-			}
-			if file == "" || model == "" || a.Name == "" {
-				return fmt.Errorf("name a run, or --file with --model and --name")
-			}
-			base, _, err := setup.TuneBase(model)
-			if err != nil {
-				return err
-			}
-			if a.Base.SHA256 != "" && a.Base.SHA256 != base.SHA256 {
-				return fmt.Errorf("the run was trained on another file of %s than the one that is here", model)
-			}
-			entry, err := setup.Find(model)
-			if err != nil {
-				return err
-			}
-			a.Base, a.Licence = base, cmp.Or(licence, entry.Licence+" (the model's)")
-			if a, err = app.AdaptersOf(cfg).Register(a, file, folder); err != nil {
+			} else if a, err = registerFile(cfg, setup, tune.Adapter{Name: name, Metrics: map[string]float64{}, Base: tune.Base{Model: model}, Licence: licence}, file, folder); err != nil {
 				return err
 			}
 			if c.json {
@@ -108,6 +93,36 @@ func (c *cli) tuneRegisterCmd() *cobra.Command {
 	f.StringVar(&licence, "licence", "", "note on what the model and the data allow")
 	f.StringVar(&dataDir, "data-dir", "", "where runs and adapters live (server.data_dir)")
 	return cmd
+}
+
+// registerRun registers the adapter of a training run that is done.
+func (c *cli) registerRun(cfg configs.Config, setup *app.Setup, run tune.Run, name, licence string) (tune.Adapter, error) {
+	if run.State != tune.Done {
+		return tune.Adapter{}, fmt.Errorf("the run %q is %s; only what is done can be served", run.Name, run.State)
+	}
+	a := run.Card()
+	a.Name, a.Licence = name, licence
+	return registerFile(cfg, setup, a, run.Adapter, run.PEFT())
+}
+
+// registerFile registers an adapter's file, and folder when there is one.
+func registerFile(cfg configs.Config, setup *app.Setup, a tune.Adapter, file, folder string) (tune.Adapter, error) {
+	if file == "" || a.Base.Model == "" || a.Name == "" {
+		return a, errors.New("name a run, or --file with --model and --name")
+	}
+	base, _, err := setup.TuneBase(a.Base.Model)
+	if err != nil {
+		return a, err
+	}
+	if a.Base.SHA256 != "" && a.Base.SHA256 != base.SHA256 {
+		return a, fmt.Errorf("the run was trained on another file of %s than the one that is here", base.Model)
+	}
+	entry, err := setup.Find(base.Model)
+	if err != nil {
+		return a, err
+	}
+	a.Base, a.Licence = base, cmp.Or(a.Licence, entry.Licence+" (the model's)")
+	return app.AdaptersOf(cfg).Register(a, file, folder)
 }
 
 func (c *cli) tuneRemoveCmd() *cobra.Command {

@@ -1,21 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"groundwork/eval"
+	"groundwork/configs"
 	"groundwork/eval/tune"
 	"groundwork/rag"
 )
@@ -23,10 +18,12 @@ import (
 // datasetRun is what `tune dataset` was asked for.
 type datasetRun struct {
 	store, out, dataDir, model string
-	questions                  []string
+	questions, labelled        []string
+	heldOut                    string // file
 	seed                       uint64
-	limit                      int
-	holdOut, draft             bool
+	limit, copies, budget      int
+	abstain                    float64
+	holdOut, draft, own        bool
 	teacher                    endpoint
 }
 
@@ -39,9 +36,11 @@ func (c *cli) tuneDatasetCmd() *cobra.Command {
 			"missing and the answer is the abstention; a share has no passages. Every question and answer is checked against\n" +
 			"the document's words. With --draft the chat model words the questions, checked the same way. With --teacher a larger model\n" +
 			"(of the server, or behind --teacher-url) words the answers, checked likewise; examples and manifest say so.\n" +
+			"With --labelled it learns from questions in people's own words, with the passages that the store gives for each.\n" +
 			"Documents that a question set (--questions) is about are left out, and so is what asks nearly the same; what\n" +
 			"leaks all the same makes the command fail. The same documents, options and seed give the same set.",
-		Example: "  groundwork tune dataset --store handbook --out training\n  groundwork tune dataset --store handbook --out training --questions questions.jsonl --limit 200 --draft",
+		Example: "  groundwork tune dataset --store handbook --out training\n  groundwork tune dataset --store handbook --out training --questions questions.jsonl --limit 200 --draft\n" +
+			"  groundwork tune dataset --store sample --out training --labelled eval/sample/questions.jsonl --heldout eval/sample/heldout.txt --context-budget 400",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.tuneDataset(cmd.Context(), d)
 		},
@@ -50,6 +49,12 @@ func (c *cli) tuneDatasetCmd() *cobra.Command {
 	f.StringVarP(&d.store, "store", "s", "documents", "store to make it of")
 	f.StringVarP(&d.out, "out", "o", "training", "folder to write")
 	f.StringArrayVar(&d.questions, "questions", nil, "question set that must stay unknown (repeatable)")
+	f.StringArrayVar(&d.labelled, "labelled", nil, "question set with answers and gold quotes to learn from (repeatable); what is about held-out documents, or has no answer, is not learnt and must stay unknown")
+	f.StringVar(&d.heldOut, "heldout", "", "documents to leave out: paths, one a line")
+	f.BoolVar(&d.own, "own-words", true, "answer labelled questions as the chat model does that sees their gold passages alone, where that is right (seconds each)")
+	f.IntVar(&d.copies, "copies", 2, "of each labelled question, with its passages in another order")
+	f.Float64Var(&d.abstain, "abstain", 0.1, "share of examples whose passages do not answer, so that the answer is the abstention")
+	f.IntVar(&d.budget, "context-budget", 0, "prompt tokens for the passages of labelled questions; 0: what this machine's speed allows, which another machine's may not")
 	f.Uint64Var(&d.seed, "seed", 1, "another seed gives another set")
 	f.IntVar(&d.limit, "limit", 0, "examples at most; 0: all")
 	f.BoolVar(&d.holdOut, "hold-out", true, "leave out the documents that question sets are about")
@@ -60,10 +65,6 @@ func (c *cli) tuneDatasetCmd() *cobra.Command {
 }
 
 func (c *cli) tuneDataset(ctx context.Context, d datasetRun) error {
-	sets, err := questionSets(d.questions)
-	if err != nil {
-		return err
-	}
 	cfg, err := c.config()
 	if err != nil {
 		return err
@@ -74,147 +75,88 @@ func (c *cli) tuneDataset(ctx context.Context, d datasetRun) error {
 		return err
 	}
 	defer stop()
-	docs, err := api.passages(ctx, d.store)
+	m, err := c.dataset(ctx, api, cfg, d)
 	if err != nil {
 		return err
 	}
-	var left []string
+	if c.json {
+		return c.printJSON(m)
+	}
+	c.printf("%d examples to train on and %d held out in %s (%d with the passage that answers, %d abstentions, %d without passages; %d of labelled questions); %d documents left out\n",
+		m.Counts["train"], m.Counts["heldout"], d.out, m.Counts["grounded"], m.Counts["abstains"], m.Counts["closed_book"], m.Counts["method_labelled"], len(m.LeftOut))
+	return nil
+}
+
+// dataset makes the training set and writes it, unless it leaks.
+func (c *cli) dataset(ctx context.Context, api *client, cfg configs.Config, d datasetRun) (m tune.Manifest, err error) {
+	sets, err := questionSets(d.questions)
+	if err != nil {
+		return m, err
+	}
+	learn, sets, held, err := d.partOut(sets)
+	if err != nil {
+		return m, err
+	}
+	all, err := api.passages(ctx, d.store)
+	if err != nil {
+		return m, err
+	}
+	docs, left := tune.HoldOut(all, held)
 	if d.holdOut {
-		docs, left = tune.Apart(docs, sets)
+		var about []string
+		docs, about = tune.Apart(docs, sets)
+		left = append(left, about...)
 	}
-	names, err := api.modelNames(ctx)
+	opt, err := c.datasetOptions(ctx, api, cfg, d)
 	if err != nil {
-		return err
+		return m, err
 	}
-	opt := tune.Options{Seed: d.seed, Limit: d.limit, Passages: cfg.Search.K, Embed: api.embedder(names.embedding), Step: c.tuneSteps()}
-	if d.draft {
-		opt.Draft = api.drafter(names.chat, d.seed)
+	if opt.Labelled, err = c.label(ctx, asker{api, d.store, all, cfg.Search.K, d.budget}, learn, left); err != nil {
+		return m, err
 	}
 	examples, err := tune.Build(ctx, docs, opt)
 	if err != nil {
 		if len(left) > 0 {
 			err = fmt.Errorf("%w (%d documents were left out because the question sets are about them)", err, len(left))
 		}
-		return err
+		return m, err
 	}
 	if examples, err = c.teach(ctx, api, d, examples); err != nil {
-		return err
+		return m, err
 	}
 	leaks, err := tune.Leaks(ctx, examples, sets, opt.Embed)
 	if err != nil {
-		return err
+		return m, err
 	}
 	if d.holdOut { // what asks nearly the same goes too, and what is left is checked again
 		examples = tune.Without(examples, leaks)
 		if leaks, err = tune.Leaks(ctx, examples, sets, opt.Embed); err != nil {
-			return err
+			return m, err
 		}
 	}
 	if len(leaks) > 0 {
-		return c.refuseLeaks(leaks)
+		return m, c.refuseLeaks(leaks)
 	}
-	m := tune.Manifest{Created: time.Now().UTC(), Store: d.store, Seed: d.seed, Teacher: d.teacher.model, LeftOut: append([]string{}, left...), CheckedFor: checkedFor(sets), Code: version}
-	if m, err = tune.Write(d.out, examples, m); err != nil {
-		return err
-	}
-	if c.json {
-		return c.printJSON(m)
-	}
-	c.printf("%d examples to train on and %d held out in %s (%d with the passage that answers, %d abstentions, %d without passages); %d documents left out\n",
-		m.Counts["train"], m.Counts["heldout"], d.out, m.Counts["grounded"], m.Counts["abstains"], m.Counts["closed_book"], len(left))
-	return nil
+	m = tune.Manifest{Created: time.Now().UTC(), Store: d.store, Seed: d.seed, Teacher: d.teacher.model, LeftOut: append([]string{}, left...), CheckedFor: checkedFor(sets), Code: version}
+	return tune.Write(d.out, examples, m)
 }
 
-func (c *cli) tuneCheckCmd() *cobra.Command {
-	var questions []string
-	var dataDir, model string
-	cmd := &cobra.Command{
-		Use: "check DIR", Short: "Compare a training set with question sets; it fails when one leaks", Args: cobra.ExactArgs(1),
-		Long: "check compares every example with every question: is it about a document that the question is about, does a passage\n" +
-			"hold a gold quote (in whatever file), does its question ask the same, by words and by meaning? Each leak is listed.",
-		Example: "  groundwork tune check training --questions eval/sample/questions.jsonl",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			sets, err := questionSets(questions)
-			if err != nil {
-				return err
-			}
-			m, examples, err := tune.Read(args[0])
-			if err != nil {
-				return err
-			}
-			cfg, err := c.config()
-			if err != nil {
-				return err
-			}
-			override(&cfg, "", dataDir, model)
-			api, stop, err := c.connectReady(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer stop()
-			names, err := api.modelNames(cmd.Context())
-			if err != nil {
-				return err
-			}
-			leaks, err := tune.Leaks(cmd.Context(), examples, sets, api.embedder(names.embedding))
-			if err != nil {
-				return err
-			}
-			if len(leaks) > 0 {
-				return c.refuseLeaks(leaks)
-			}
-			if c.json {
-				return c.printJSON(map[string]any{"examples": len(examples), "checked_for": checkedFor(sets), "data": m.Data, "leaks": leaks})
-			}
-			c.printf("%d examples have nothing of %d question sets\n", len(examples), len(sets))
-			return nil
-		},
+func (c *cli) datasetOptions(ctx context.Context, api *client, cfg configs.Config, d datasetRun) (opt tune.Options, err error) {
+	names, err := api.modelNames(ctx)
+	if err != nil {
+		return opt, err
 	}
-	cmd.Flags().StringArrayVar(&questions, "questions", nil, "question set to compare with (repeatable)")
-	addLocalFlags(cmd, &dataDir, &model)
-	if err := cmd.MarkFlagRequired("questions"); err != nil {
-		panic(err) // the flag is defined above
+	opt = tune.Options{Seed: d.seed, Limit: d.limit, Passages: cfg.Search.K, Abstain: d.abstain, Copies: d.copies, Embed: api.embedder(names.embedding), Step: c.tuneSteps()}
+	if d.abstain == 0 {
+		opt.Abstain = -1
 	}
-	return cmd
-}
-
-// refuseLeaks lists leaks; the command has failed.
-func (c *cli) refuseLeaks(leaks []tune.Leak) error {
-	if c.json {
-		if err := c.printJSON(map[string]any{"leaks": leaks}); err != nil {
-			return err
-		}
-		return errReported
+	if d.own {
+		opt.Own = api.own(names.chat)
 	}
-	for _, l := range leaks {
-		c.printf("%s\n", l)
+	if d.draft {
+		opt.Draft = api.drafter(names.chat, d.seed)
 	}
-	return fmt.Errorf("the training set leaks in %d places: what is trained on must not be what is asked; nothing was written", len(leaks))
-}
-
-func questionSets(files []string) ([]tune.Set, error) {
-	var sets []tune.Set
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		questions, err := eval.Read(bytes.NewReader(raw))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		sum := sha256.Sum256(raw)
-		sets = append(sets, tune.Set{Name: filepath.Base(name), SHA256: hex.EncodeToString(sum[:]), Questions: questions})
-	}
-	return sets, nil
-}
-
-func checkedFor(sets []tune.Set) []tune.CheckedSet {
-	out := []tune.CheckedSet{}
-	for _, s := range sets {
-		out = append(out, tune.CheckedSet{Name: s.Name, SHA256: s.SHA256, Questions: len(s.Questions)})
-	}
-	return out
+	return opt, nil
 }
 
 // tuneSteps shows one bar for each stage.

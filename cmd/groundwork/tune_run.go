@@ -73,8 +73,7 @@ func (c *cli) tuneRunCmd() *cobra.Command {
 }
 
 func (c *cli) tuneRun(ctx context.Context, dir string, o trainRun) error {
-	m, examples, err := tune.Read(dir)
-	if err != nil {
+	if _, _, err := tune.Read(dir); err != nil {
 		return err
 	}
 	cfg, err := c.config()
@@ -86,27 +85,20 @@ func (c *cli) tuneRun(ctx context.Context, dir string, o trainRun) error {
 	if err != nil {
 		return err
 	}
-	base, size, err := setup.TuneBase(o.base)
-	if err != nil {
-		return err
-	}
-	estimate := tune.EstimateRun(examples, cmp.Or(o.hyper.Epochs, 2), size, cmp.Or(cfg.LLM.Threads, runtime.NumCPU()), tune.HasBF16() && o.hyper.Type != "float32")
-	fmt.Fprintln(c.err, estimate)
 	if o.dry {
-		if c.json {
+		_, estimate, _, err := estimated(cfg, setup, dir, o)
+		fmt.Fprintln(c.err, estimate)
+		if c.json && err == nil {
 			return c.printJSON(estimate)
 		}
-		return nil
+		return err
 	}
+	run, err := c.newRun(cfg, setup, dir, o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.err, run.Estimate)
 	trainer, err := app.Trainer(ctx, cfg, c.environ, o.python)
-	if err != nil {
-		return err
-	}
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	run, err := tune.NewRun(app.RunsDir(cfg), tune.Run{Name: cmp.Or(o.name, strings.ToLower(filepath.Base(abs))), Base: base, Dataset: abs, Data: m.Data, Hyper: o.hyper, Estimate: estimate})
 	if err != nil {
 		return err
 	}
@@ -114,6 +106,33 @@ func (c *cli) tuneRun(ctx context.Context, dir string, o trainRun) error {
 		return err
 	}
 	return c.showRun(run)
+}
+
+// estimated reads a training set and says what training on it costs on this machine.
+func estimated(cfg configs.Config, setup *app.Setup, dir string, o trainRun) (m tune.Manifest, e tune.Estimate, base tune.Base, err error) {
+	m, examples, err := tune.Read(dir)
+	if err != nil {
+		return m, e, base, err
+	}
+	base, size, err := setup.TuneBase(o.base)
+	if err != nil {
+		return m, e, base, err
+	}
+	e = tune.EstimateRun(examples, cmp.Or(o.hyper.Epochs, 2), size, cmp.Or(cfg.LLM.Threads, runtime.NumCPU()), tune.HasBF16() && o.hyper.Type != "float32")
+	return m, e, base, nil
+}
+
+// newRun begins a run on the training set in dir, or takes it up.
+func (c *cli) newRun(cfg configs.Config, setup *app.Setup, dir string, o trainRun) (tune.Run, error) {
+	m, estimate, base, err := estimated(cfg, setup, dir, o)
+	if err != nil {
+		return tune.Run{}, err
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return tune.Run{}, err
+	}
+	return tune.NewRun(app.RunsDir(cfg), tune.Run{Name: cmp.Or(o.name, strings.ToLower(filepath.Base(abs))), Base: base, Dataset: abs, Data: m.Data, Hyper: o.hyper, Estimate: estimate})
 }
 
 // showTraining prints a line of progress for a person.

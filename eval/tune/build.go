@@ -21,19 +21,23 @@ type Draft func(ctx context.Context, prompt string) (string, error)
 // Options shape a training set. Zero fields take the default.
 type Options struct {
 	Seed       uint64
-	Limit      int     // examples at most; 0: all that can be made
-	Passages   int     // in a prompt at most; default 5, as search.k
-	Abstain    float64 // share of examples without the passage that answers; default 0.2
-	ClosedBook float64 // share without any passage; default 0.1
-	HeldOut    float64 // share, by document, that is not trained on; default 0.1
-	Embed      Embed   // nil: words alone tell what is near
-	Draft      Draft   // nil: questions are made by program alone
+	Limit      int        // examples at most; 0: all that can be made
+	Passages   int        // in a prompt at most; default 5, as search.k
+	Abstain    float64    // share of examples without the passage that answers; default 0.1, negative: none
+	ClosedBook float64    // share without any passage; default 0.1
+	Labelled   []Labelled // people's questions; with them, no others abstain or are without passages
+	Own        Own        // nil: their answers are the documents' words or the expected ones
+	Copies     int        // of each labelled question, with its passages in another order; default 2
+	HeldOut    float64    // share, by document, that is not trained on; default 0.1
+	Embed      Embed      // nil: words alone tell what is near
+	Draft      Draft      // nil: questions are made by program alone
 	Step       func(what string, done, all int)
 }
 
 func (o Options) withDefaults() Options {
 	o.Passages = cmp.Or(o.Passages, 5)
-	o.Abstain, o.ClosedBook, o.HeldOut = cmp.Or(o.Abstain, 0.2), cmp.Or(o.ClosedBook, 0.1), cmp.Or(o.HeldOut, 0.1)
+	o.Abstain, o.ClosedBook, o.HeldOut = cmp.Or(o.Abstain, 0.1), cmp.Or(o.ClosedBook, 0.1), cmp.Or(o.HeldOut, 0.1)
+	o.Copies = cmp.Or(o.Copies, 2)
 	if o.Step == nil {
 		o.Step = func(string, int, int) {}
 	}
@@ -54,22 +58,27 @@ func Build(ctx context.Context, docs []Document, opt Options) ([]Example, error)
 	docs = slices.Clone(docs)
 	slices.SortFunc(docs, func(a, b Document) int { return cmp.Compare(a.Path+"\x00"+a.ID, b.Path+"\x00"+b.ID) })
 	b := &builder{opt: opt, docs: docs, rng: rand.New(rand.NewPCG(opt.Seed, 0x67726f756e64))}
-	facts := b.collect()
-	if len(facts) == 0 {
-		return nil, errors.New("no question could be made from these documents: they hold no tables, key–value lines, rules or sections that a program understands")
-	}
-	b.rng.Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
-	facts, err := b.draft(ctx, facts)
+	examples, err := b.labelled(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if facts, err = b.distinct(ctx, facts); err != nil {
+	if opt.Limit > 0 && len(examples) >= opt.Limit {
+		return holdOut(examples[:opt.Limit], opt.HeldOut), nil
+	}
+	facts := b.collect()
+	if len(facts)+len(examples) == 0 {
+		return nil, errors.New("no question could be made from these documents: they hold no tables, key–value lines, rules or sections that a program understands")
+	}
+	b.rng.Shuffle(len(facts), func(i, j int) { facts[i], facts[j] = facts[j], facts[i] })
+	if facts, err = b.draft(ctx, facts); err != nil {
+		return nil, err
+	}
+	if facts, err = b.distinct(ctx, facts, opt.Limit-len(examples)); err != nil {
 		return nil, err
 	}
 	if err := b.index(ctx); err != nil {
 		return nil, err
 	}
-	examples := make([]Example, 0, len(facts))
 	for i, f := range facts {
 		b.opt.Step("composing", i+1, len(facts))
 		e, ok := b.compose(f)
@@ -132,7 +141,7 @@ func draftPrompt(p rag.Passage, f fact) string {
 }
 
 // distinct leaves out questions that nearly repeat an earlier one, and stops at the limit.
-func (b *builder) distinct(ctx context.Context, facts []found) ([]found, error) {
+func (b *builder) distinct(ctx context.Context, facts []found, room int) ([]found, error) {
 	questions := make([]string, len(facts))
 	for i, f := range facts {
 		questions[i] = f.question
@@ -145,7 +154,7 @@ func (b *builder) distinct(ctx context.Context, facts []found) ([]found, error) 
 	var chosen []int
 	terms := termSets(questions)
 	for i, f := range facts {
-		if b.opt.Limit > 0 && len(kept) == b.opt.Limit {
+		if b.opt.Limit > 0 && len(kept) == room {
 			break
 		}
 		again := slices.ContainsFunc(chosen, func(j int) bool {
@@ -179,6 +188,9 @@ func (b *builder) compose(f found) (Example, bool) {
 	gold := d.Passages[f.passage]
 	e := Example{Method: f.method, Question: f.question, Answer: f.answer, Quote: f.quote, Gold: originOf(d, gold)}
 	dice, n := b.rng.Float64(), 1+b.rng.IntN(b.opt.Passages)
+	if len(b.opt.Labelled) > 0 {
+		dice = 1
+	}
 	switch {
 	case dice < b.opt.ClosedBook:
 		e.Kind = ClosedBook

@@ -21,7 +21,7 @@ type Manifest struct {
 	Seed       uint64            `json:"seed"`
 	Teacher    string            `json:"teacher,omitempty"` // model that was asked for answers
 	Prompt     string            `json:"prompt"`            // version of the prompt that the examples have
-	Data       string            `json:"data"`              // sha256 of train.jsonl and heldout.jsonl: the same set has the same one
+	Data       string            `json:"data"`              // sha256 of what is trained on (trl/): the same set has the same one, whatever ids its documents have
 	Counts     map[string]int    `json:"counts"`            // by kind, by method ("method_table"), train and heldout
 	Documents  []Source          `json:"documents"`
 	LeftOut    []string          `json:"left_out"` // documents that question sets are about
@@ -95,7 +95,7 @@ func Write(dir string, examples []Example, m Manifest) (Manifest, error) {
 		}
 	}
 	m.Prompt, m.Files = rag.PromptVersion, map[string]string{}
-	m.Data = digest(append(append([]byte(nil), files[trainFile]...), files[heldOutFile]...))
+	m.Data = digest(append(append([]byte(nil), files["trl/"+trainFile]...), files["trl/"+heldOutFile]...))
 	for name, data := range files {
 		if err := writeFile(filepath.Join(dir, name), data); err != nil {
 			return m, err

@@ -253,9 +253,20 @@ func merge(settings map[string]any, hyper Hyper) error {
 // PEFT is the adapter as PEFT wrote it, which vLLM reads.
 func (r *Run) PEFT() string { return r.path("adapter") }
 
+// Hours are what training took, all starts together; 0 while it is not done.
+func (r *Run) Hours() float64 {
+	if r.State != Done {
+		return 0
+	}
+	return r.Last.Seconds / 3600
+}
+
 // Card is what the registry should know about the run's adapter.
 func (r *Run) Card() Adapter {
 	a := Adapter{Name: r.Name, Base: r.Base, Data: r.Data, Run: r.Name, Metrics: map[string]float64{"loss": r.Last.Loss}}
+	if r.State == Done {
+		a.Metrics["training_hours"] = r.Hours()
+	}
 	if r.Last.Best != nil {
 		a.Metrics["heldout_loss"] = *r.Last.Best
 	}

@@ -250,7 +250,7 @@ class Run:
         self.order = order(len(self.train), self.steps, s["batch"], s["seed"])
         self.every = s["heldout_every"] or max(1, math.ceil(len(self.train) / s["batch"] / 4))
         self.tokens = [sum(len(self.train[i][0]) for i in step) for step in self.order]
-        self.step, self.best, self.waited, self.losses, self.seen = 0, None, 0, [], []
+        self.step, self.best, self.waited, self.losses, self.seen, self.before = 0, None, 0, [], [], 0.0
         self.identity = json.dumps(
             {k: v for k, v in s.items() if k not in places}
             | {"dtype": str(self.dtype), "device": self.device.type, "train_sha256": file_hash(s["train"]),
@@ -273,11 +273,12 @@ class Run:
         set_peft_model_state_dict(self.model, state["adapter"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.best, self.waited = state["step"], state["best"], state["waited"]
-        self.losses, self.seen = state["losses"], state["seen"]
+        self.losses, self.seen, self.before = state["losses"], state["seen"], state.get("seconds", 0.0)
 
     def save(self):
         state = {"identity": self.identity, "adapter": get_peft_model_state_dict(self.model), "optimiser": self.optimiser.state_dict(),
-                 "step": self.step, "best": self.best, "waited": self.waited, "losses": self.losses, "seen": self.seen}
+                 "step": self.step, "best": self.best, "waited": self.waited, "losses": self.losses, "seen": self.seen,
+                 "seconds": self.before + time.monotonic() - self.began}
         replace_file(self.path("checkpoint.pt"), lambda f: torch.save(state, f))
         self.saved = time.monotonic()
 
@@ -314,6 +315,7 @@ class Run:
 
     def go(self):
         s, began, done, early = self.s, time.monotonic(), 0, False
+        self.began = began
         if self.step == 0:
             self.look()
         first = self.step
@@ -335,7 +337,7 @@ class Run:
                 self.save()
             elif time.monotonic() - self.saved > s["save_seconds"]:
                 self.save()
-        self.finish(early, time.monotonic() - began)
+        self.finish(early, self.before + time.monotonic() - began)
 
     def finish(self, early, seconds):
         if self.best is not None:
