@@ -9,6 +9,7 @@
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
 # make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
 # make tune-setup what training needs: PyTorch and more, about 6 GB; no test and no server needs it
+# make compare    trains on two thirds of the sample corpus and compares base and tuned model on the rest (an hour; after make tune-setup)
 # make faults     kills, power cuts, full and failing disks, racing requests; hostile files of every class and format through parser and server; deletion and replacement at length; fuzzing (FUZZTIME=5s a target)
 # make build      bin/groundwork
 SHELL := /bin/bash
@@ -25,7 +26,7 @@ HADOLINT := $(TOOLS)/hadolint/bin/hadolint
 MODEL   ?=
 DOCS    ?= eval/sample/documents
 
-.PHONY: all build demo test test-setup unit fmt lint bench bench-index bench-ingest load soak formats fuzz contract tune-setup faults clean
+.PHONY: all build demo test test-setup unit fmt lint bench bench-index bench-ingest load soak formats fuzz contract tune-setup compare faults clean
 
 all: fmt lint test
 
@@ -158,6 +159,10 @@ contract: $(TOOLS)/contract-python
 
 tune-setup: bin/groundwork
 	./bin/groundwork tune setup
+
+# Needs make tune-setup once. Interrupted, it goes on where it was.
+compare: bin/groundwork
+	@exec ./bin/groundwork compare chain --data-dir .groundwork/compare --html .groundwork/compare/report.html
 
 # make test runs the same tests with a few kills, cuts and files of each class, and the seeds of the fuzz targets.
 faults:

@@ -95,13 +95,13 @@ func questionOf(line string) (string, error) {
 }
 
 // readLines reads the lines of a file that are not blank.
-func readLines(name string, read func(string) (string, error)) ([]string, error) {
+func readLines[T any](name string, read func(string) (T, error)) ([]T, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	var out []string
+	var out []T
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"groundwork/configs"
+	"groundwork/eval"
 	"groundwork/eval/compare"
 	"groundwork/eval/reports"
 )
@@ -16,8 +17,9 @@ import (
 // compareFlags are what `compare` was asked.
 type compareFlags struct {
 	store, questions, tuned, dataDir, model string
-	seed, maxTokens, parallel               int
+	seed, maxTokens, parallel, budget       int
 	fresh, safety                           bool
+	again                                   bool // a finished comparison of the same setup is shown, not asked anew
 	hardware                                string
 	view                                    compareView
 }
@@ -55,6 +57,7 @@ func (c *cli) compareCmd() *cobra.Command {
 	flags.IntVar(&f.seed, "seed", 1, "of sampling; temperature is 0")
 	flags.IntVar(&f.maxTokens, "max-tokens", 0, "of an answer; 0: answer.max_tokens")
 	flags.IntVar(&f.parallel, "parallel", 0, "questions at once; 0: as many as the model servers answer at once, at most 8")
+	flags.IntVar(&f.budget, "context-budget", 0, "prompt tokens for passages; 0: what the server's speed allows at the start")
 	flags.BoolVar(&f.fresh, "fresh", false, "begin anew instead of going on with a comparison that broke off")
 	flags.BoolVar(&f.safety, "safety", false, "also ask about documents with hidden instructions, in a store that is deleted afterwards")
 	flags.StringVar(&f.hardware, "hardware", "", "what the answers were made on, in words; default: this machine, where the server is on it")
@@ -63,7 +66,7 @@ func (c *cli) compareCmd() *cobra.Command {
 	if err := cmd.MarkFlagRequired("questions"); err != nil {
 		panic(err) // the flag is defined above
 	}
-	cmd.AddCommand(c.compareListCmd(), c.compareShowCmd())
+	cmd.AddCommand(c.compareListCmd(), c.compareShowCmd(), c.compareChainCmd())
 	return cmd
 }
 
@@ -187,26 +190,31 @@ func (c *cli) compare(ctx context.Context, f compareFlags) error {
 		return err
 	}
 	defer stop()
-	setup, err := c.compareSetup(ctx, api, cfg, f, hash)
+	report, err := c.compareOver(ctx, api, cfg, f, hash, set)
 	if err != nil {
-		return err
-	}
-	k, err := c.takeUp(ctx, api, cfg, f, setup)
-	if err != nil {
-		return err
-	}
-	k.set = set
-	if err := k.run(ctx); err != nil {
-		return fmt.Errorf("comparison %s broke off; the same command goes on with it: %w", k.is.ID, err)
-	}
-	report, err := c.reportOf(cfg, k.is.ID, f.view)
-	if err != nil {
-		return err
-	}
-	if err := keepReport(k.kept, k.is.ID, report); err != nil {
 		return err
 	}
 	return c.showReport(report, f.view.html)
+}
+
+// compareOver asks, and keeps the report.
+func (c *cli) compareOver(ctx context.Context, api *client, cfg configs.Config, f compareFlags, hash string, set []eval.Question) (report compare.Report, err error) {
+	setup, err := c.compareSetup(ctx, api, cfg, f, hash)
+	if err != nil {
+		return report, err
+	}
+	k, err := c.takeUp(ctx, api, cfg, f, setup)
+	if err != nil {
+		return report, err
+	}
+	k.set = set
+	if err := k.run(ctx); err != nil {
+		return report, fmt.Errorf("comparison %s broke off; the same command goes on with it: %w", k.is.ID, err)
+	}
+	if report, err = c.reportOf(cfg, k.is.ID, f.view); err != nil {
+		return report, err
+	}
+	return report, keepReport(k.kept, k.is.ID, report)
 }
 
 // showReport prints, writes the HTML where it is wanted, and fails when the report says no.

@@ -32,9 +32,10 @@ func (a *cellAsker) request(cell compare.Cell, message string) map[string]any {
 	body["temperature"], body["seed"], body["max_tokens"] = 0, a.is.Setup.Seed, a.is.Setup.MaxTokens
 	if !cell.Store {
 		body["messages"] = []map[string]string{{"role": "system", "content": compare.Plain}, {"role": "user", "content": message}}
+		body["cache_prompt"] = false
 		return body
 	}
-	own := map[string]any{}
+	own := map[string]any{"isolated": true}
 	if cell.Open {
 		own["abstain"] = "off"
 	}

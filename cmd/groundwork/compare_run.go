@@ -45,7 +45,9 @@ func (k *comparing) run(ctx context.Context) error {
 	if corpus != k.is.Setup.Corpus {
 		return fmt.Errorf("the documents of the store %s changed while they were asked about; nothing can be said (--fresh begins anew)", k.is.Setup.Store)
 	}
-	k.is.Finished = time.Now().UTC()
+	if k.is.Finished.IsZero() {
+		k.is.Finished = time.Now().UTC()
+	}
 	return k.save()
 }
 

@@ -55,7 +55,7 @@ func shortHash(raw []byte) string {
 // compareSetup says what is compared, and finds out that all of it is there.
 func (c *cli) compareSetup(ctx context.Context, api *client, cfg configs.Config, f compareFlags, hash string) (compare.Setup, error) {
 	s := compare.Setup{Server: c.server, Store: f.store, QuestionsFile: filepath.Base(f.questions), Questions: hash, Adapter: f.tuned, Prompt: shortHash([]byte(compare.Plain)),
-		Seed: f.seed, MaxTokens: cmp.Or(f.maxTokens, cfg.Answer.MaxTokens), Safety: f.safety, Client: version}
+		Seed: f.seed, MaxTokens: cmp.Or(f.maxTokens, cfg.Answer.MaxTokens), Safety: f.safety, Budget: f.budget, Client: version}
 	var err error
 	if s.Model, err = api.baseModel(ctx, f.store); err != nil {
 		return s, err
@@ -129,7 +129,7 @@ func (c *cli) takeUp(ctx context.Context, api *client, cfg configs.Config, f com
 		if err := k.kept.Load(id, reports.Setup, &old); err != nil {
 			return nil, err
 		}
-		if !f.fresh && old.Setup == setup && old.Finished.IsZero() {
+		if !f.fresh && old.Setup == setup && (f.again || old.Finished.IsZero()) {
 			k.is = old
 			fmt.Fprintf(c.err, "going on with comparison %s\n", id)
 			break
@@ -169,7 +169,7 @@ func (c *cli) begin(ctx context.Context, api *client, f compareFlags, setup comp
 			continue
 		}
 		budget, _ := check.Facts["context_budget"].(float64)
-		is.Budget = int(budget)
+		is.Budget = cmp.Or(f.budget, int(budget))
 		is.Facts = check.Facts
 		servers, _ := check.Facts["servers"].([]any)
 		for _, s := range servers {

@@ -23,7 +23,7 @@ func (v *compareView) flags(cmd *cobra.Command) {
 	flags.StringVar(&v.prices, "prices", "", "list of prices (YAML); default: the shipped one, configs/prices.yaml")
 	flags.StringVar(&v.machine, "machine", "", "price that stands for the machine that answered; default: the first machine of the list")
 	flags.Float64Var(&v.trainingHours, "training-hours", 0, "hours that training took on that machine")
-	flags.Float64Var(&v.answers, "answers", 100_000, "answers that the cost of training is spread over")
+	flags.Float64Var(&v.answers, "answers", defaultAnswers, "answers that the cost of training is spread over")
 	flags.StringVar(&v.thresholds, "thresholds", "", "thresholds (YAML, such as `min_right: 0.6`), under those of flags")
 	flags.StringVar(&v.html, "html", "", "also write the report to this file")
 	v.limits = map[string]*float64{}
@@ -31,6 +31,9 @@ func (v *compareView) flags(cmd *cobra.Command) {
 		flags.Var(limit{v.limits, l.name}, strings.ReplaceAll(l.name, "_", "-"), "threshold: "+l.help)
 	}
 }
+
+// defaultAnswers are how many answers the cost of training is spread over.
+const defaultAnswers = 100_000
 
 // limit is a flag that knows whether it was given.
 type limit struct {

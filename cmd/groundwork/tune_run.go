@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"groundwork/configs"
 	"groundwork/eval/tune"
 	"groundwork/internal/app"
 )

@@ -37,6 +37,7 @@ func (r Report) Lines() []string {
 			out = append(out, fmt.Sprintf("%-70s %s %s", "score, "+d.B+" − "+d.A+" ("+d.Brings+")", d.told(), mark(d)))
 		}
 	}
+	out = append(out, r.Conclusions...)
 	for _, c := range r.main() {
 		for _, a := range c.Cost.APIs {
 			if c.Store { // what is asked in practice; the report has all

@@ -21,6 +21,7 @@ type Setup struct {
 	Seed          int    `json:"seed"`
 	MaxTokens     int    `json:"max_tokens"`
 	Safety        bool   `json:"safety,omitempty"`
+	Budget        int    `json:"context_budget,omitempty"` // that was asked for; 0: what the server's speed allowed
 	Client        string `json:"client,omitempty"`
 }
 
@@ -57,6 +58,7 @@ type Report struct {
 	Cells       []CellReport `json:"cells"`
 	Groups      []GroupShare `json:"groups"`
 	Differences []Difference `json:"differences"`
+	Conclusions []string     `json:"conclusions"` // what tuning and retrieval brought, in words
 	Verdicts    []Verdict    `json:"verdicts"`
 	Terms       Terms        `json:"cost_terms"`
 	Formula     string       `json:"cost_formula"`
@@ -144,6 +146,7 @@ func New(in Input) (Report, error) {
 	}
 	parts := groups(in.Questions, in.HeldOut)
 	r.Groups, r.Differences, r.Side = shares(results, parts), differences(results, parts), sides(results, in.Questions)
+	r.Conclusions = conclusions(r.Differences)
 	return r, nil
 }
 
