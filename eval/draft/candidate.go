@@ -37,6 +37,8 @@ func (m *maker) candidates(docs []Document) map[Kind][]candidate {
 	}
 	out := map[Kind][]candidate{}
 	sentences, cells = inTurns(sentences, rng), inTurns(cells, rng)
+	all, isOld := sentences, func(s span) bool { return s.age.old } // what is outdated is asked for nowhere but where it is to mislead
+	sentences, cells = slices.DeleteFunc(slices.Clone(sentences), isOld), slices.DeleteFunc(cells, isOld)
 	for _, s := range sentences {
 		out[Lookup] = append(out[Lookup], newCandidate(Lookup, "", "", s))
 		if wrong, truth := falsified(s, rng); wrong != "" {
@@ -48,7 +50,7 @@ func (m *maker) candidates(docs []Document) map[Kind][]candidate {
 	for _, c := range cells {
 		out[Table] = append(out[Table], newCandidate(Table, "", "", c))
 	}
-	out[TwoDocuments], out[Outdated] = pairs(sentences), versions(sentences)
+	out[TwoDocuments], out[Outdated] = pairs(sentences), versions(all)
 	return out
 }
 
@@ -114,6 +116,9 @@ func pairs(sentences []span) []candidate {
 			continue
 		}
 		for _, n := range names(s.quote) {
+			if calendar.MatchString(n) {
+				continue
+			}
 			if named[n] == nil {
 				order = append(order, n)
 			}

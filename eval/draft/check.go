@@ -35,7 +35,7 @@ const (
 
 const (
 	copiedRun      = 6    // words in a row that a question may share with its span
-	strangeTerms   = 3    // of a question that its passages do not have
+	strangeTerms   = 4    // of a question that its passages do not have
 	answersToo     = 0.6  // of a question's terms, by weight, in a passage that has the answer's facts
 	answersFound   = 0.4  // likewise in one that a search for the question finds
 	mayAnswer      = 0.7  // of an unanswerable question's terms in one passage
@@ -139,7 +139,7 @@ func (m *maker) answered(ctx context.Context, c candidate, d *Draft) (Reason, er
 		sources = append(sources, rag.Source{Index: i + 1, Passage: s.passage})
 		d.Gold = append(d.Gold, eval.Gold{Path: s.doc.Path, Quote: s.quote})
 	}
-	d.MustContain = facts(answer, d.Question.Question)
+	d.MustContain = facts(answer, d.Question.Question, spans)
 	switch {
 	case len(d.MustContain) == 0 && figure.MatchString(answer):
 		return GivesAway, nil // the question has all of them
@@ -202,12 +202,16 @@ func bothNeeded(facts []string, spans []span) bool {
 }
 
 // facts are what a right answer must hold: figures and names of the answer that the question does
-// not have; without any, the two longest words that it does not have.
-func facts(answer, question string) []string {
+// not have; without any, the two longest words that it does not have. The answer's first word is a name where the spans have it as one.
+func facts(answer, question string, spans []span) []string {
 	asked := set(analyze.Words(question))
 	var hard, soft []string
 	capital := map[string]bool{}
-	for _, n := range names("x " + answer) {
+	known := names(answer)
+	for _, s := range spans {
+		known = append(known, names(s.says())...)
+	}
+	for _, n := range known {
 		capital[strings.ToLower(n)] = true
 	}
 	for _, word := range strings.Fields(answer) {
@@ -238,7 +242,7 @@ func (m *maker) falsePremise(ctx context.Context, c candidate, d *Draft) (Reason
 	if r, err := m.elsewhere(ctx, c, *d); err != nil || r != "" {
 		return TrueSomehow, err
 	}
-	d.Answer, d.MustContain = "That is not so: "+s.quote, []string{c.truth}
+	d.Answer, d.MustContain = "That is not so: "+bare(s.quote), []string{c.truth}
 	d.Gold = append(d.Gold, eval.Gold{Path: s.doc.Path, Quote: s.quote})
 	return "", nil
 }

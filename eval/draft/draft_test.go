@@ -164,7 +164,7 @@ func TestChecksThrowOut(t *testing.T) {
 		draft.SpeaksOfText: "Question: What does the passage say about the badge deposit?\nAnswer: 40 euros",
 		draft.Copies:       "Question: Is the deposit for a door badge is so many euros?\nAnswer: 40 euros",
 		draft.GivesAway:    "Question: Why is the badge deposit fixed at 40 euros?\nAnswer: 40",
-		draft.OffSubject:   "Question: Where do penguins, seals and albatrosses breed in badges?\nAnswer: 40 euros",
+		draft.OffSubject:   "Question: Where do penguins, seals, walruses, gulls and albatrosses breed in badges?\nAnswer: 40 euros",
 		draft.NoAnswer:     "Question: What do I pay as deposit for my door badge?\nAnswer: the badge",
 		draft.NotInSpan:    "Question: What do I pay as deposit for my door badge?\nAnswer: 45 euros",
 		draft.Elsewhere:    "Question: What do I pay as deposit for my door badge?\nAnswer: 40 euros",

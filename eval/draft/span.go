@@ -29,7 +29,14 @@ func (s span) says() string {
 	if s.table != "" {
 		return s.table
 	}
-	return s.quote
+	return bare(s.quote)
+}
+
+var bullet = regexp.MustCompile(`^(?:[-*•]|\d+[.)])\s+`)
+
+// bare is a sentence in one line, without the mark of a list.
+func bare(sentence string) string {
+	return bullet.ReplaceAllString(strings.Join(strings.Fields(sentence), " "), "")
 }
 
 // about is what the span's passage is about: title and headings.
@@ -87,7 +94,7 @@ func rowCells(d Document, p rag.Passage, line string, columns, row []string) []s
 		if first != "" {
 			first += " "
 		}
-		out = append(out, span{doc: d, passage: p, quote: strings.TrimSpace(line), value: row[i],
+		out = append(out, span{doc: d, age: ageOf(d), passage: p, quote: strings.TrimSpace(line), value: row[i],
 			table: first + row[0] + ", " + columns[i] + ": " + row[i]})
 	}
 	return out
@@ -110,6 +117,9 @@ func lastLine(s string) string {
 	return s[strings.LastIndexByte(s, '\n')+1:]
 }
 
+// fullLine is how long a line is at least in whose middle a sentence goes on.
+const fullLine = 50
+
 // sayable: a whole sentence that stands by itself and says something hard.
 func (s span) sayable() bool {
 	words := strings.Fields(s.quote)
@@ -118,6 +128,9 @@ func (s span) sayable() bool {
 	}
 	if vague.MatchString(s.quote) || !strings.ContainsAny(s.quote[len(s.quote)-1:], ".!)") {
 		return false
+	}
+	if lines := strings.Split(s.quote, "\n"); len(lines) > 2 && slices.ContainsFunc(lines[1:len(lines)-1], func(l string) bool { return len(l) < fullLine }) {
+		return false // a table that was read as text
 	}
 	if !figure.MatchString(s.quote) && !binding.MatchString(s.quote) && len(names(s.quote)) == 0 {
 		return false
@@ -132,6 +145,7 @@ func (s span) sayable() bool {
 var (
 	identifier = regexp.MustCompile(`\b[A-Z]{1,6}-?\d{1,4}[A-Z]?\b`)
 	name       = regexp.MustCompile(`\p{Lu}[\p{L}\d-]*`)
+	calendar   = regexp.MustCompile(`(?i)^(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|august|september|october|november|december)$`)
 	yearly     = regexp.MustCompile(`\b(?:19|20)\d\d\b`)
 )
 
