@@ -18,6 +18,12 @@ type ahead struct {
 	closed bool
 }
 
+// mayWait is true for a document that a child can read that started without it.
+func mayWait(doc *os.File, l Limits) bool {
+	info, err := doc.Stat()
+	return canWait && err == nil && needs(info.Size(), l) <= aheadMemory(l)
+}
+
 // readPDF hands a PDF to the child that waits, or to a new one, and starts the next one when it is read.
 func (r *Runner) readPDF(ctx context.Context, req request, doc *os.File) (Text, error) {
 	defer r.refill(req)

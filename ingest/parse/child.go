@@ -98,12 +98,12 @@ func document() ([]byte, error) {
 	return io.ReadAll(io.NewSectionReader(os.NewFile(documentFD, "document"), 0, 1<<62))
 }
 
-// maxAhead is the length of a PDF up to which a reader that is started ahead has memory enough.
-const maxAhead = 64 << 20
+// aheadMemory is what a reader may use that is started ahead: enough for 50 MB, if a quarter of all memory is.
+func aheadMemory(l Limits) int64 { return min(needs(50<<20, l), l.Memory/4) }
 
 // awaitDocument starts a PDF reader and waits for the document.
 func awaitDocument(req *request) (*engine, error) {
-	memory, err := newLinear(needs(maxAhead, req.Limits))
+	memory, err := newLinear(aheadMemory(req.Limits))
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (r *Runner) Parse(ctx context.Context, name, mediaType string, file io.Read
 		}
 	}
 	read := r.run
-	if canWait && isPDF(doc) {
+	if isPDF(doc) && mayWait(doc, r.Limits) {
 		read = r.readPDF
 	}
 	text, err := read(ctx, req, doc)
