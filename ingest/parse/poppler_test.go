@@ -55,10 +55,10 @@ func TestFindsTheWordsThatPdftotextFinds(t *testing.T) {
 		t.Skip("pdftotext is missing: apt-get install poppler-utils")
 	}
 	root, files := realFiles(t)
-	require.NoError(t, shared.Warm(t.Context()))
 	r := runner("child", limits())
 	r.Ahead = time.Minute
 	defer r.Close()
+	require.NoError(t, r.Warm(t.Context()))
 	start := startTime(t)
 	var sum, long compared
 	read := 0
