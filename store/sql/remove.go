@@ -134,6 +134,9 @@ func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, of, rows
 		return err
 	}
 	removed.Answers += answers
+	if err := forgetReplies(ctx, tx, *r); err != nil {
+		return err
+	}
 	more, err := collect(ctx, tx, scanString, files.text, files.args...)
 	if err != nil {
 		return err

@@ -1,11 +1,13 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"time"
 
+	"groundwork/ingest"
 	"groundwork/rag"
 )
 
@@ -66,4 +68,21 @@ func (s *Store) keepReply(ctx context.Context, r rag.Repeat, reply rag.Reply) er
 		}
 		return err
 	})
+}
+
+// forgetReplies deletes the replies that tell of what goes: they name its files.
+func forgetReplies(ctx context.Context, tx *txn, r ingest.Removal) error {
+	ids := []string{r.ObjectID}
+	for _, t := range r.Targets {
+		ids = append(ids, cmp.Or(t.DocumentID, t.StoreID))
+	}
+	for _, id := range unique(ids) {
+		if id == "" {
+			continue
+		}
+		if err := tx.exec(ctx, "DELETE FROM repeats WHERE body LIKE ?", `%"`+id+`"%`); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -71,3 +71,24 @@ func TestRequestsOfTheSameNameWaitForEachOther(t *testing.T) {
 		require.Equal(t, 1, ran)
 	})
 }
+
+func TestRepliesThatNameWhatIsDeletedGoWithIt(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		b := newBench(t, place(t))
+		ref, other := b.accept(t, "a.md"), b.accept(t, "b.md")
+		ask := func(name, id string) (again bool) {
+			_, again, err := b.Once(t.Context(), rag.Repeat{Caller: "a", Name: name}, func(context.Context) (rag.Reply, error) {
+				return rag.Reply{Status: 202, Body: fmt.Appendf(nil, `{"data":[{"id":%q}]}`, id)}, nil
+			})
+			require.NoError(t, err)
+			return again
+		}
+		ask("one", ref.DocumentID)
+		ask("two", other.DocumentID)
+		_, err := b.Remove(t.Context(), b.scope, ref.DocumentID)
+		require.NoError(t, err)
+		require.False(t, ask("one", ref.DocumentID))
+		require.True(t, ask("two", other.DocumentID))
+	})
+}
