@@ -83,6 +83,8 @@ func TestBackupUnderLoad(t *testing.T) {
 	before.equal(t, s.remember(documents))
 	c.check(s)
 	require.Empty(t, kinds(t, cluster))
+	refusesToReplace(t, file, cluster)
+	require.Empty(t, kinds(t, cluster))
 
 	c = churn(s)
 	file, _ = backedUp(t, cluster)
@@ -95,6 +97,21 @@ func TestBackupUnderLoad(t *testing.T) {
 	c.check(s)
 	require.NoError(t, s.stop())
 	require.Empty(t, kinds(t, last))
+}
+
+// refusesToReplace tries what would take the stores outside of the data directory from their owner.
+func refusesToReplace(t *testing.T, file string, cluster configs.Config) {
+	t.Helper()
+	cluster.Server.DataDir = t.TempDir()
+	o, end := operator(t, cluster)
+	_, err := o.Restore(t.Context(), file, true, nowhere)
+	require.ErrorContains(t, err, "restore into a new database")
+	end()
+	cluster.Store.SQL = ""
+	o, end = operator(t, cluster)
+	_, err = o.Restore(t.Context(), file, true, nowhere)
+	require.ErrorContains(t, err, "holds entries of another installation")
+	end()
 }
 
 // churned is a store in which documents come, change and go.

@@ -23,6 +23,11 @@ const (
 	namesName   = "restore.json" // inside: the names that are replaced
 )
 
+// fillingFile says which index outside is being filled by a restoration.
+func fillingFile(cfg configs.Config) string {
+	return filepath.Join(cfg.Server.DataDir, "restore.filling")
+}
+
 func stageDir(cfg configs.Config) string { return filepath.Join(cfg.Server.DataDir, stageName) }
 
 // placed are the names in the data directory that a restoration replaces. The
