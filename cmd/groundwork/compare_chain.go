@@ -127,7 +127,7 @@ func (k *chaining) prepare(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	taken, err := k.cli.ingest(ctx, api, []string{k.is.docs}, k.is.store)
+	taken, err := k.cli.ingest(ctx, api, []string{k.is.docs}, nil, k.is.store)
 	if err != nil {
 		return err
 	}
