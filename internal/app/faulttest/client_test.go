@@ -73,6 +73,15 @@ func (c *client) get(ctx context.Context, method, path string, in, out any) erro
 
 // upload gives the id that was acknowledged.
 func (c *client) upload(ctx context.Context, path, content string) (id string, err error) {
+	return c.send(ctx, "/v1/documents", path, content)
+}
+
+// finished is upload that waits some time until the document is worked off.
+func (c *client) finished(ctx context.Context, path, content string) (id string, err error) {
+	return c.send(ctx, "/v1/documents?wait=ready&timeout=10s", path, content)
+}
+
+func (c *client) send(ctx context.Context, to, path, content string) (id string, err error) {
 	body := new(bytes.Buffer)
 	w := multipart.NewWriter(body)
 	if err := w.WriteField("store", storeName); err != nil {
@@ -88,12 +97,12 @@ func (c *client) upload(ctx context.Context, path, content string) (id string, e
 	if err != nil {
 		return "", err
 	}
-	status, raw, err := c.call(ctx, http.MethodPost, "/v1/documents", w.FormDataContentType(), body)
+	status, raw, err := c.call(ctx, http.MethodPost, to, w.FormDataContentType(), body)
 	if err != nil {
 		return "", err
 	}
 	var reply struct{ Data []document }
-	if err := json.Unmarshal(raw, &reply); err != nil || status != http.StatusAccepted || len(reply.Data) != 1 || reply.Data[0].ID == "" {
+	if err := json.Unmarshal(raw, &reply); err != nil || status >= http.StatusMultipleChoices || len(reply.Data) != 1 || reply.Data[0].ID == "" {
 		return "", &refusal{status, string(raw)}
 	}
 	return reply.Data[0].ID, nil
