@@ -161,8 +161,11 @@ func (p *pdf) words(page uint64) string {
 	at := p.space(2 * uint64(n+1))
 	units := p.count(opText, text, 0, uint64(n), at)
 	found := p.utf16(at, uint64(min(max(units, 0), n+1)))
-	if shattered(found) {
+	switch {
+	case shattered(found):
 		found = p.rejoin(text, n)
+	case scripted(found):
+		found = p.inLine(found, text, n)
 	}
 	p.call(opCloseText, text)
 	return found

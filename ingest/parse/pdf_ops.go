@@ -34,6 +34,8 @@ const (
 	opText
 	opUnicode
 	opCharBox
+	opLooseBox
+	opCharOrigin
 	opCharSize
 	opBitmap
 	opFill
@@ -75,6 +77,8 @@ var opNames = [ops]string{
 	opText:         "FPDFText_GetText",
 	opUnicode:      "FPDFText_GetUnicode",
 	opCharBox:      "FPDFText_GetCharBox",
+	opLooseBox:     "FPDFText_GetLooseCharBox",
+	opCharOrigin:   "FPDFText_GetCharOrigin",
 	opCharSize:     "FPDFText_GetFontSize",
 	opBitmap:       "FPDFBitmap_CreateEx",
 	opFill:         "FPDFBitmap_FillRect",

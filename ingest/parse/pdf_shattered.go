@@ -21,17 +21,11 @@ func shattered(text string) bool {
 	return lines >= 10 && short*4 >= lines*3
 }
 
-// A glyph, its place and the size of its font.
-type glyph struct {
-	text                      string
-	left, bottom, right, size float64
-}
-
 // rejoin reads the n characters of a page again by their places: what stands on one
 // line becomes one.
 func (p *pdf) rejoin(text uint64, n int) string {
 	var b strings.Builder
-	var last *glyph
+	var last glyph
 	sep := ""
 	for i := range n {
 		c := p.glyph(text, uint64(i))
@@ -41,7 +35,7 @@ func (p *pdf) rejoin(text uint64, n int) string {
 			}
 			continue
 		}
-		if last != nil {
+		if last.text != "" {
 			if strings.ContainsAny(sep, "\r\n") {
 				sep = between(last, c)
 			}
@@ -53,18 +47,26 @@ func (p *pdf) rejoin(text uint64, n int) string {
 	return b.String()
 }
 
-func (p *pdf) glyph(text, i uint64) *glyph {
-	c := &glyph{size: math.Float64frombits(p.call(opCharSize, text, i))}
+// A glyph, its place and the size of its font.
+type glyph struct {
+	text                                 string
+	left, bottom, right, top, base, size float64
+}
+
+func (p *pdf) glyph(text, i uint64) glyph {
+	c := glyph{size: math.Float64frombits(p.call(opCharSize, text, i))}
 	if r := p.count(opUnicode, text, i); r != 0 {
 		c.text = string(rune(r))
 	}
+	p.call(opCharOrigin, text, i, p.few, p.few+8)
+	c.base = p.double(1)
 	p.call(opCharBox, text, i, p.few, p.few+8, p.few+16, p.few+24)
-	c.left, c.right, c.bottom = p.double(0), p.double(1), p.double(2)
+	c.left, c.right, c.bottom, c.top = p.double(0), p.double(1), p.double(2), p.double(3)
 	return c
 }
 
 // between is what separates two glyphs, by their distance in sizes of the font.
-func between(a, b *glyph) string {
+func between(a, b glyph) string {
 	size := 10.0
 	if b.size > 1 {
 		size = b.size

@@ -29,6 +29,16 @@ BT /F1 12 Tf 1 0 0 1 72 900 Tm (above the page) Tj 1 0 0 1 -500 300 Tm (left of 
 	}
 }
 
+// What is raised or lowered stays on its line, and makes no other number of a figure.
+func TestRaisedAndLoweredLettersOfAPDFStayInTheirLine(t *testing.T) {
+	t.Parallel()
+	const stream = `BT /F1 12 Tf 72 700 Td (CO) Tj /F1 8 Tf -3 Ts (2) Tj /F1 12 Tf 0 Ts ( of 750) Tj /F1 8 Tf 5 Ts (12) Tj /F1 12 Tf 0 Ts ( sites on 5 m) Tj /F1 8 Tf 5 Ts (2) Tj ET
+BT /F1 12 Tf 72 660 Td (I) Tj ET BT /F1 12 Tf 80 646 Td (Words below) Tj ET BT /F1 12 Tf 72 600 Td (end) Tj ET`
+	text, err := shared.Parse(t.Context(), "a.pdf", "", file(t, onePage(stream, "")))
+	require.NoError(t, err)
+	require.Equal(t, "CO2 of 750¹² sites on 5 m2\nI\nWords below\nend", text.Body)
+}
+
 // Columns are read one after the other, and what stands on one line of a table stays together.
 func TestColumnsAndRowsOfAPDFKeepTheirOrder(t *testing.T) {
 	t.Parallel()
