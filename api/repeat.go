@@ -115,7 +115,7 @@ type heldBody struct {
 
 func (b heldBody) close() {
 	// Both can only fail when the file is gone already, which is what is wanted.
-	_ = b.File.Close()
+	_ = b.Close()
 	_ = os.Remove(b.Name())
 }
 

@@ -91,7 +91,7 @@ func (r *Reranker) Rerank(ctx context.Context, query string, texts []string) ([]
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opts.Timeout, errTotal)
 	defer cancel()
 	made, err := r.score(ctx, query, ask, func(req *http.Request, accept func([]byte) error) error {
-		_, _, err := r.pool.do(req, demand{urgent: true, whole: true, accept: accept})
+		_, _, err := r.pool.do(req, demand{urgent: true, whole: true, accept: accept}) //nolint:bodyclose // whole replies are read and closed there
 		return err
 	})
 	if err != nil {
@@ -157,7 +157,7 @@ func (r *Reranker) examine(ctx context.Context, s *server) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.opts.Timeout, errTotal)
 	defer cancel()
 	made, err := r.score(ctx, sampleText, []string{sampleText}, func(req *http.Request, accept func([]byte) error) error {
-		_, err := s.reply(req, demand{whole: true, accept: accept})
+		_, err := s.reply(req, demand{whole: true, accept: accept}) //nolint:bodyclose // likewise
 		return err
 	})
 	if err != nil {

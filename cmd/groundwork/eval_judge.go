@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -189,7 +190,7 @@ func judgeEach[V any](ctx context.Context, c *cli, j judgeRun, run runs.Run, hea
 	if err != nil {
 		return nil, err
 	}
-	defer journal.Close()
+	defer func() { err = errors.Join(err, journal.Close()) }()
 	known := map[string]V{}
 	for _, line := range journal.Lines {
 		var v V

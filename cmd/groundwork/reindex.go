@@ -185,7 +185,7 @@ func (c *cli) probes(ctx context.Context, r *app.Rebuild, f reindexFlags) (old *
 	if err != nil {
 		return nil, nil, err
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	questions, err := eval.Read(file)
 	if err != nil {
 		return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -158,7 +159,7 @@ func TestUnanswerableIsCloseAndNotInTheDocuments(t *testing.T) {
 func TestChecksThrowOut(t *testing.T) {
 	t.Parallel()
 	docs := []draft.Document{document("office/badges.md", "Badges", deposit)}
-	twin := append(docs, document("hr/joining.md", "Joining", "New people pay a deposit of 40 euros for the badge that opens the door."))
+	twin := append(slices.Clone(docs), document("hr/joining.md", "Joining", "New people pay a deposit of 40 euros for the badge that opens the door."))
 	for reason, replied := range map[draft.Reason]string{
 		draft.NotAsked:     "Question: Deposit\nAnswer: 40 euros",
 		draft.SpeaksOfText: "Question: What does the passage say about the badge deposit?\nAnswer: 40 euros",

@@ -62,6 +62,7 @@ func (b bench) holding(t *testing.T, text string) (out []string) {
 	t.Helper()
 	rows, err := b.db.QueryContext(t.Context(), "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
 	require.NoError(t, err)
+	defer rows.Close()
 	var tables []string
 	for rows.Next() {
 		var name string
@@ -69,7 +70,6 @@ func (b bench) holding(t *testing.T, text string) (out []string) {
 		tables = append(tables, name)
 	}
 	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
 	require.NotEmpty(t, tables)
 	for _, name := range tables {
 		if b.count(t, `SELECT count(*) FROM "`+name+`" AS r WHERE r::text LIKE '%' || $1 || '%'`, text) > 0 {

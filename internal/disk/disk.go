@@ -59,7 +59,7 @@ func Mark(err error) error {
 }
 
 // Note is Mark for a deferred call.
-func Note(err *error) { *err = Mark(*err) } //nolint:gocritic // a pointer to the caller's result
+func Note(err *error) { *err = Mark(*err) }
 
 func is(err error, any ...syscall.Errno) bool {
 	for _, e := range any {

@@ -114,7 +114,7 @@ func (req *Request) decode(adapters []string) {
 			req.Adapter = adapters[l.ID]
 		}
 	}
-	req.Query, req.Documents, req.texts = b.Query, append(b.Documents, b.Texts...), b.Texts != nil
+	req.Query, req.Documents, req.texts = b.Query, slices.Concat(b.Documents, b.Texts), b.Texts != nil
 	req.usage, req.base64 = b.StreamOptions.IncludeUsage, b.Encoding == "base64"
 	req.logprobs = b.Logprobs != nil && b.Logprobs != false
 	for _, m := range b.Messages {

@@ -174,7 +174,7 @@ func (p Part) insert(ctx context.Context, tx *txn) error {
 
 // Empty is nil when the library holds nothing that Import would bring, and rag.CodeConflict else.
 func (s *Store) Empty(ctx context.Context) error {
-	return s.write(ctx, "look whether the library is empty", func(ctx context.Context, tx *txn) error { return empty(ctx, tx) })
+	return s.write(ctx, "look whether the library is empty", empty)
 }
 
 // Withdraw takes a document of which the index does not hold the searchable
