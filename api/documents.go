@@ -84,6 +84,20 @@ func (s *Server) documentPassages(c *gin.Context) error {
 	return nil
 }
 
+// retryDocument has a failed document processed again, without sending it again.
+func (s *Server) retryDocument(c *gin.Context) error {
+	st, err := s.storeOf(c, verbWrite)
+	if err != nil {
+		return err
+	}
+	doc, err := s.Uploader.Retry(c.Request.Context(), scopeOf(caller(c), st), c.Param("id"))
+	if err != nil {
+		return noDocument(err, c.Param("id"))
+	}
+	s.reply(c, http.StatusAccepted, fromDocument(caller(c), doc))
+	return nil
+}
+
 func (s *Server) deleteDocument(c *gin.Context) error {
 	st, err := s.storeOf(c, verbWrite)
 	if err != nil {

@@ -240,6 +240,24 @@ func (l *library) Wait(ctx context.Context, scope rag.Scope, ids []string, _ tim
 	return out, nil
 }
 
+func (l *library) Retry(_ context.Context, scope rag.Scope, id string) (rag.Document, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.docs {
+		d := &l.docs[i]
+		switch {
+		case d.ID != id || d.Tenant != scope.Tenant || d.StoreID != scope.Store || !readable(scope, *d):
+		case d.State != rag.StateFailed:
+			return rag.Document{}, rag.Fail(rag.CodeConflict, "Only a document that failed can be tried again.")
+		default:
+			d.State, d.ErrorCode, d.Error = rag.StateQueued, "", ""
+			d.Version++
+			return *d, nil
+		}
+	}
+	return rag.Document{}, missing("document")
+}
+
 func (l *library) Remove(_ context.Context, scope rag.Scope, id string) (rag.Receipt, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -55,6 +55,8 @@ type Uploader interface {
 	Relabel(ctx context.Context, scope rag.Scope, documentID string, labels rag.Labels) (rag.Document, error)
 	// Wait blocks until every document is ready or failed, or timeout; it returns the newest state of each.
 	Wait(ctx context.Context, scope rag.Scope, ids []string, timeout time.Duration) ([]rag.Document, error)
+	// Retry has a failed document processed again from its original; rag.CodeConflict when it has not failed.
+	Retry(ctx context.Context, scope rag.Scope, documentID string) (rag.Document, error)
 	// Remover deletes.
 	Remover
 }

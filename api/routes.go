@@ -56,6 +56,7 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.GET("/documents", s.to(verbAsk, s.listDocuments))
 	v1.GET("/documents/:id", s.to(verbAsk, s.getDocument))
 	v1.GET("/documents/:id/passages", s.to(verbAsk, s.documentPassages))
+	v1.POST("/documents/:id/retry", s.to(verbWrite, s.retryDocument))
 	v1.DELETE("/documents/:id", s.to(verbWrite, s.deleteDocument))
 
 	v1.GET("/receipts/:id", s.to(verbWrite, s.getReceipt))

@@ -231,6 +231,27 @@ func TestDocuments(t *testing.T) {
 }
 
 // A client that sends first and reads later still gets its answer.
+func TestRetryDocument(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.library.waited = func(context.Context) rag.State { return rag.StateFailed }
+	doc := b.ready(t, "vs_1", "scan.pdf", "a picture") // and failed
+	path := docsPath + "/" + doc.ID + "/retry?store=handbook"
+	for _, sc := range []scenario{
+		{name: "no store", path: docsPath + "/" + doc.ID + "/retry", status: 400, code: "invalid_request", has: []string{`"param":"store"`}},
+		{name: "another store", path: docsPath + "/" + doc.ID + "/retry?store=board", status: 404, code: "not_found", has: []string{doc.ID}},
+		{name: "another tenant's", key: keyOther, path: path, status: 404, code: "not_found"},
+		{name: "may only ask", key: keyAsk, path: path, status: 403, code: "insufficient_scope"},
+		{name: "failed", path: path, status: 202, has: []string{`"id":"` + doc.ID + `"`, `"status":"queued","error":null`, `"version":2`}},
+		{name: "on its way", path: path, status: 409, code: "conflict"},
+	} {
+		if sc.method = "POST"; sc.key == "" {
+			sc.key = keyWrite
+		}
+		sc.run(t, b)
+	}
+}
+
 func TestUnwantedBody(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -185,6 +185,14 @@ type Batches interface {
 	CancelBatch(ctx context.Context, scope rag.Scope, batchID string) (Removal, error)
 }
 
+// Retrier tries failed documents again.
+type Retrier interface {
+	// Retry stores a new version of a failed document from its newest original, with its
+	// parse job. It fails with rag.CodeConflict when the document has not failed, and with
+	// rag.CodeBusy when the queue is full.
+	Retry(ctx context.Context, scope rag.Scope, documentID string) (rag.Document, error)
+}
+
 // Backlog tells how far reading is ahead of embedding.
 type Backlog interface {
 	// Ahead counts the embed jobs that could run and wait for a worker, but for those of long documents.

@@ -37,7 +37,7 @@ type Limits struct {
 	Backoff  time.Duration // before the second try; four times as long before each further one, at most 5 minutes; 0: 1 s
 }
 
-// Service is the way of a document. Fill in every field but Batches, Backlog, Locks and Log, then use it
+// Service is the way of a document. Fill in every field but Batches, Retrier, Backlog, Locks and Log, then use it
 // from any number of goroutines.
 type Service struct {
 	Library   Library
@@ -45,6 +45,7 @@ type Service struct {
 	Catalog   Catalog
 	Trash     Trash
 	Batches   Batches // nil: CancelBatch is not called
+	Retrier   Retrier // nil: Retry is not called
 	Backlog   Backlog // nil: documents are read however many wait to be embedded
 	Files     Files
 	Index     Index

@@ -110,6 +110,9 @@ type document struct {
 	Error      *problem       `json:"error"`
 	SHA256     string         `json:"sha256,omitempty"`
 	Bytes      int64          `json:"bytes,omitempty"`
+	Version    int            `json:"version,omitempty"`
+	Chunks     int            `json:"chunks,omitempty"`
+	ChunksDone int            `json:"chunks_done,omitempty"`
 	Attributes map[string]any `json:"attributes,omitempty"`
 	Allow      []string       `json:"allow,omitempty"`
 }
@@ -142,6 +145,14 @@ func (c *client) remove(ctx context.Context, store, id string) error {
 		return nil
 	}
 	return err
+}
+
+// retry has a failed document processed again.
+func (c *client) retry(ctx context.Context, store, id string) (document, error) {
+	return patiently(ctx, func() (doc document, err error) {
+		err = c.call(ctx, http.MethodPost, "/v1/documents/"+url.PathEscape(id)+"/retry?store="+url.QueryEscape(store), nil, &doc)
+		return doc, err
+	})
 }
 
 // document is one document with its state.
@@ -226,13 +237,18 @@ func (c *client) writeForm(form *multipart.Writer, store, path string, file io.R
 
 // documents lists a whole store.
 func (c *client) documents(ctx context.Context, store string) ([]document, error) {
+	return c.documentsIn(ctx, store, "")
+}
+
+// documentsIn lists the documents of a store that are in a state; empty: all.
+func (c *client) documentsIn(ctx context.Context, store, state string) ([]document, error) {
 	var all []document
 	for after := ""; ; {
 		var page struct {
 			Data    []document
 			HasMore bool `json:"has_more"`
 		}
-		path := "/v1/documents?limit=100&order=asc&store=" + url.QueryEscape(store) + "&after=" + url.QueryEscape(after)
+		path := "/v1/documents?limit=100&order=asc&store=" + url.QueryEscape(store) + "&status=" + url.QueryEscape(state) + "&after=" + url.QueryEscape(after)
 		if err := c.call(ctx, http.MethodGet, path, nil, &page); err != nil {
 			return nil, err
 		}

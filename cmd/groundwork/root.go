@@ -65,7 +65,7 @@ func (c *cli) root() *cobra.Command {
 	flags.StringVar(&c.server, "server", c.getenv("GROUNDWORK_SERVER"), "address of a running server (http://host:port); default: the one on the data directory, else none")
 	flags.StringVar(&c.key, "key", c.getenv("GROUNDWORK_KEY"), "API key for that server")
 	flags.BoolVar(&c.json, "json", false, "print JSON")
-	root.AddCommand(c.serveCmd(), c.ingestCmd(), c.searchCmd(), c.askCmd(), c.replayCmd(), c.demoCmd(), c.modelsCmd(), c.keysCmd(),
+	root.AddCommand(c.serveCmd(), c.ingestCmd(), c.documentsCmd(), c.searchCmd(), c.askCmd(), c.replayCmd(), c.demoCmd(), c.modelsCmd(), c.keysCmd(),
 		c.doctorCmd(), c.healthCmd(), c.configCmd(), c.evalCmd(), c.calibrateCmd(), c.compareCmd(), c.tuneCmd(), c.benchCmd(),
 		c.deleteCmd(), c.receiptCmd(), c.workerCmd(), c.verifyCmd(), c.reindexCmd(), c.migrateCmd(), c.backupCmd(), c.restoreCmd())
 	return root

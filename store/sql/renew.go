@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"fmt"
 
 	"groundwork/ingest"
 	"groundwork/rag"
@@ -37,8 +38,7 @@ func (s *Store) renewOne(ctx context.Context, known rag.Document) (queued bool, 
 		if err != nil || !begun(doc) {
 			return absent(err)
 		}
-		a := ingest.Accepted{Tenant: doc.Tenant, StoreID: doc.StoreID, FileID: doc.ID, Path: doc.Path, SHA256: doc.SHA256, Bytes: doc.Bytes, MediaType: doc.MediaType}
-		if err := s.renew(ctx, tx, &doc, a); err != nil {
+		if err := s.renew(ctx, tx, &doc, again(doc)); err != nil {
 			return err
 		}
 		queued = true
@@ -50,6 +50,40 @@ func (s *Store) renewOne(ctx context.Context, known rag.Document) (queued bool, 
 // Renew is RenewAll for one document.
 func (s *Store) Renew(ctx context.Context, scope rag.Scope, id string) (queued bool, err error) {
 	return s.renewOne(ctx, rag.Document{Tenant: scope.Tenant, StoreID: scope.Store, ID: id})
+}
+
+// Retry is Renew for a document that failed, whoever asks for it: it takes its turn in the queue.
+func (s *Store) Retry(ctx context.Context, scope rag.Scope, id string) (doc rag.Document, err error) {
+	err = s.write(ctx, "try a document again", func(ctx context.Context, tx *txn) error {
+		if err := keepStore(ctx, tx, scope); err != nil {
+			return err
+		}
+		if err := lockFile(ctx, tx, id); err != nil {
+			return err
+		}
+		if doc, err = lockDocument(ctx, tx, scope, id); err != nil {
+			return err
+		}
+		if doc.State != rag.StateFailed {
+			return rag.Fail(rag.CodeConflict, fmt.Sprintf("only a document that failed can be tried again, and this one is %s", doc.State))
+		}
+		if err := s.admit(ctx, tx, doc.Tenant); err != nil {
+			return err
+		}
+		if err := s.renew(ctx, tx, &doc, again(doc)); err != nil {
+			return err
+		}
+		return s.enqueueVersion(ctx, tx, doc)
+	})
+	if err != nil {
+		return rag.Document{}, err
+	}
+	return doc, nil
+}
+
+// again is what makes a new version of a document from its newest original.
+func again(d rag.Document) ingest.Accepted {
+	return ingest.Accepted{Tenant: d.Tenant, StoreID: d.StoreID, FileID: d.ID, Path: d.Path, SHA256: d.SHA256, Bytes: d.Bytes, MediaType: d.MediaType}
 }
 
 // Lose says that the original of a document that nothing is done with is gone.

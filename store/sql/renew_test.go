@@ -10,6 +10,45 @@ import (
 	"groundwork/store/sql"
 )
 
+func TestRetryTakesItsTurnAndOnlyWhatFailed(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, place func(t *testing.T) sql.Options) {
+		opt := place(t)
+		opt.MaxQueue = 1
+		store := open(t, opt)
+		st, err := store.CreateStore(t.Context(), "acme", "handbook", nil)
+		require.NoError(t, err)
+		scope := rag.Scope{Tenant: "acme", Store: st.ID}
+		failed, _, err := store.Accept(t.Context(), ingest.Accepted{Tenant: "acme", StoreID: st.ID, Path: "a.md", SHA256: "a", Bytes: 1, MediaType: "text/markdown"})
+		require.NoError(t, err)
+		_, err = store.Retry(t.Context(), scope, failed.ID)
+		require.Equal(t, rag.CodeConflict, rag.CodeOf(err))
+		require.NoError(t, store.Fail(t.Context(), ingest.Ref{Tenant: "acme", StoreID: st.ID, DocumentID: failed.ID, Version: failed.Version}, rag.CodeNoText, "it holds no text"))
+		other, _, err := store.Accept(t.Context(), ingest.Accepted{Tenant: "acme", StoreID: st.ID, Path: "b.md", SHA256: "b", Bytes: 1})
+		require.NoError(t, err)
+
+		_, err = store.Retry(t.Context(), scope, failed.ID)
+		require.Equal(t, rag.CodeBusy, rag.CodeOf(err), "another one fills the queue")
+		_, err = store.Retry(t.Context(), rag.Scope{Tenant: "else", Store: st.ID}, failed.ID)
+		require.Equal(t, rag.CodeNotFound, rag.CodeOf(err), "another tenant's")
+		doc, err := store.Document(t.Context(), scope, failed.ID)
+		require.NoError(t, err)
+		require.Equal(t, rag.CodeNoText, doc.ErrorCode, "a refusal changes nothing")
+
+		_, err = store.Remove(t.Context(), scope, other.ID)
+		require.NoError(t, err)
+		doc, err = store.Retry(t.Context(), scope, failed.ID)
+		require.NoError(t, err)
+		require.Equal(t, failed.Version+1, doc.Version)
+		require.Equal(t, "text/markdown", doc.MediaType)
+		again, err := store.Document(t.Context(), scope, failed.ID)
+		require.NoError(t, err)
+		require.Equal(t, doc, again)
+		_, err = store.Start(t.Context(), ingest.Ref{Tenant: "acme", StoreID: st.ID, DocumentID: doc.ID, Version: doc.Version})
+		require.NoError(t, err, "the new version is on its way")
+	})
+}
+
 // TestRenewingBeginsWhatWasHalfIndexedAnew: the part of a document that is in a
 // lost index would be missing from it for ever.
 func TestRenewingBeginsWhatWasHalfIndexedAnew(t *testing.T) {

@@ -192,6 +192,10 @@ func (l *library) Relabel(ctx context.Context, scope rag.Scope, id string, _ rag
 	return l.Document(ctx, scope, id)
 }
 
+func (l *library) Retry(ctx context.Context, scope rag.Scope, id string) (rag.Document, error) {
+	return l.Document(ctx, scope, id)
+}
+
 func (l *library) Readable(context.Context, rag.Scope) (map[rag.State]int, int64, error) {
 	return nil, 0, nil
 }
