@@ -81,6 +81,7 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.DELETE("/vector_stores/:id/files/:file_id", s.to(verbWrite, s.detachFile))
 	v1.POST("/vector_stores/:id/file_batches", s.to(verbWrite, s.once(s.createBatch)))
 	v1.GET("/vector_stores/:id/file_batches/:batch_id", s.to(verbAsk, s.getBatch))
+	v1.GET("/vector_stores/:id/file_batches/:batch_id/events", s.to(verbAsk, s.followBatch))
 	v1.GET("/vector_stores/:id/file_batches/:batch_id/files", s.to(verbAsk, s.listBatchFiles))
 	v1.POST("/vector_stores/:id/file_batches/:batch_id/cancel", s.to(verbWrite, s.cancelBatch))
 }

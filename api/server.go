@@ -52,7 +52,7 @@ type Observation struct {
 }
 
 // Options are the limits of the interface. Sizes are in bytes. Zero values
-// of MaxWait and ClientIdle mean 10 minutes and 30 seconds; every other limit must be set.
+// of MaxWait, ClientIdle and LookEvery mean 10 minutes, 30 seconds and half a second; every other limit must be set.
 type Options struct {
 	PublicURL     string // address that citations link to; empty: the one the request came to
 	Version       string
@@ -66,6 +66,7 @@ type Options struct {
 	StreamsPerKey int
 	StreamIdle    time.Duration // between two pieces of an answer
 	StreamTotal   time.Duration
+	LookEvery     time.Duration // how often a stream of progress looks for changes
 	MaxWait       time.Duration // ?wait=ready&timeout=
 	ClientIdle    time.Duration // a client may take this long to read a piece of a reply or to send the next piece of a body
 	TempDir       string        // for uploads whose store is named after their files; empty: the system's
@@ -80,6 +81,7 @@ type Server struct {
 	engine   *gin.Engine
 	answers  *slots // chat
 	lookups  *slots // search and embeddings
+	watchers *slots // streams of progress
 	started  time.Time
 	draining atomic.Bool
 	cut      context.Context // done when open requests must end
@@ -91,6 +93,7 @@ func New(d Deps, o Options) *Server {
 	s := &Server{Deps: d.withDefaults(), opts: o.withDefaults()}
 	s.limits = openai.Limits{MaxTokens: o.MaxTokens, MaxQuery: o.MaxQuery}
 	s.answers, s.lookups = newSlots(o.Streams, o.StreamsPerKey), newSlots(o.Streams, o.StreamsPerKey)
+	s.watchers = newSlots(o.Streams, o.StreamsPerKey)
 	s.cut, s.cutNow = context.WithCancel(context.Background())
 	s.started = s.Now()
 	gin.SetMode(gin.ReleaseMode)
@@ -125,6 +128,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.ClientIdle == 0 {
 		o.ClientIdle = 30 * time.Second
+	}
+	if o.LookEvery == 0 {
+		o.LookEvery = 500 * time.Millisecond
 	}
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
 	return o

@@ -48,6 +48,9 @@ func invalid(param, format string, args ...any) *Invalid {
 // Done is the last event of a stream that ended well.
 const Done = "data: [DONE]\n\n"
 
+// Pulse is a comment, which clients pass over.
+const Pulse = ": \n\n"
+
 // Event is v as one server-sent event; those of responses carry their name.
 func Event(v any) ([]byte, error) {
 	var b bytes.Buffer
