@@ -170,6 +170,27 @@ func TestUploads(t *testing.T) {
 	p.Clean()
 }
 
+func TestFailedDocumentsAreTriedAgain(t *testing.T) {
+	t.Parallel()
+	_, p := open(t)
+	p.Until("document.getElementById('documents-states').textContent === '1 document: 1 ready'")
+	require.True(t, webtest.Eval[bool](p, "document.getElementById('retry-failed').hidden"))
+	for _, name := range []string{"broken1.pdf", "broken2.pdf", "broken3.pdf"} {
+		p.Upload(name, "scan")
+		require.Equal(t, "failed", p.Uploaded(name))
+	}
+	p.Until("document.getElementById('documents-states').textContent === '4 documents: 1 ready, 3 failed'")
+	p.Script("document.querySelector('#uploads [data-state=failed] .detail button').click()")
+	p.Until("document.querySelectorAll('#uploads [data-state=ready]').length === 1")
+	require.Equal(t, "(absent)", p.Text("#uploads [data-state=ready] .detail code"), "why it failed is past")
+	p.Until("document.getElementById('documents-states').textContent === '4 documents: 2 ready, 2 failed'")
+	p.Click("#retry-failed")
+	p.Until("document.querySelectorAll('#uploads [data-state=ready]').length === 3")
+	p.Until("document.getElementById('documents-states').textContent === '4 documents: 4 ready'")
+	p.Gone("#retry-failed")
+	p.Clean()
+}
+
 func TestKeyIsAskedFor(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)

@@ -61,6 +61,9 @@ func newFake(t *testing.T) *fake {
 	mux := http.NewServeMux()
 	mux.Handle("/", web.Handler())
 	mux.HandleFunc("GET /v1/vector_stores", f.stores)
+	mux.HandleFunc("GET /v1/vector_stores/{id}", f.store)
+	mux.HandleFunc("GET /v1/documents", f.failed)
+	mux.HandleFunc("POST /v1/documents/{id}/retry", f.retry)
 	mux.HandleFunc("GET /v1/models", f.models)
 	mux.HandleFunc("POST /v1/chat/completions", f.chat)
 	mux.HandleFunc("POST /v1/search", f.search)
@@ -108,6 +111,52 @@ func (f *fake) stores(w http.ResponseWriter, _ *http.Request) {
 		data = append(data, object{"id": fmt.Sprint("vs_", i+1), "object": "vector_store", "name": name, "status": "completed"})
 	}
 	write(w, object{"object": "list", "has_more": false, "data": data})
+}
+
+// store counts the documents that were uploaded, and one that was there.
+func (f *fake) store(w http.ResponseWriter, _ *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	counts := map[string]int{}
+	for id, doc := range f.documents {
+		switch status := doc["status"]; {
+		case id == "file-long":
+		case status == "ready" || status == "failed":
+			counts[status.(string)]++
+		default:
+			counts["on their way"]++
+		}
+	}
+	write(w, object{"file_counts": object{"in_progress": counts["on their way"], "completed": counts["ready"], "failed": counts["failed"],
+		"cancelled": 0, "total": counts["on their way"] + counts["ready"] + counts["failed"]}})
+}
+
+func (f *fake) failed(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	data := []object{}
+	for _, doc := range f.documents {
+		if doc["status"] == "failed" && r.URL.Query().Get("status") == "failed" {
+			data = append(data, doc)
+		}
+	}
+	write(w, object{"object": "list", "data": data, "has_more": false})
+}
+
+// retry makes a failed document one that two polls make ready.
+func (f *fake) retry(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := r.PathValue("id")
+	doc := f.documents[id]
+	if doc["status"] != "failed" || r.URL.Query().Get("store") != "vs_1" {
+		refuse(w, http.StatusConflict, "conflict", "Only a document that failed can be tried again.")
+		return
+	}
+	f.polls[id] = 0
+	doc["status"], doc["error"], doc["mended"] = "queued", nil, true
+	w.WriteHeader(http.StatusAccepted)
+	write(w, doc)
 }
 
 func (f *fake) models(w http.ResponseWriter, _ *http.Request) {
@@ -216,7 +265,7 @@ func (f *fake) document(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f.polls[id] == 1:
 		doc["status"], doc["chunks"], doc["chunks_done"] = "embedding", 8, 3
-	case strings.Contains(fmt.Sprint(doc["filename"]), "broken"):
+	case strings.Contains(fmt.Sprint(doc["filename"]), "broken") && doc["mended"] == nil:
 		doc["status"] = "failed"
 		doc["error"] = object{"code": "no_text", "message": "The file has no text layer. Run text recognition on it and upload it again."}
 	default:

@@ -1,6 +1,6 @@
 // The documents of a store: the list with states, uploads with progress.
 import { $, el, trouble } from "./dom.js";
-import { headers, json, problem, Problem } from "./api.js";
+import { call, headers, json, problem, Problem } from "./api.js";
 import { open } from "./reader.js";
 
 const states = {
@@ -16,6 +16,8 @@ let active = 0;
 let store = null; // { id, name }; null while no store exists
 let made = () => {}; // called with the name of a store that an upload made
 let shown = 0; // number of the newest list request
+let summed = 0; // number of the newest summary
+const rows = new Map(); // by the document's id
 
 // start tells the list what to call when an upload makes a new store.
 export function start(onNewStore) {
@@ -36,6 +38,7 @@ export function start(onNewStore) {
     e.preventDefault();
     add(e.dataTransfer.files);
   });
+  $("retry-failed").addEventListener("click", retryFailed);
   $("more-documents").addEventListener("click", () => list($("more-documents").dataset.after));
 }
 
@@ -44,7 +47,66 @@ export async function choose(next) {
   store = next;
   $("new-store-field").hidden = store !== null;
   for (const row of $("uploads").children) row.hidden = row.dataset.store !== store?.name;
+  $("documents-summary").hidden = true;
+  summarize();
   await list();
+}
+
+// summarize tells how many documents the store has in each state, and goes on until none is on its way.
+async function summarize() {
+  const mine = ++summed;
+  const line = $("documents-summary");
+  while (store && mine === summed) {
+    let n;
+    try {
+      n = (await json(`/v1/vector_stores/${encodeURIComponent(store.id)}`)).file_counts;
+    } catch {
+      line.hidden = true; // the list says what is wrong
+      return;
+    }
+    if (mine !== summed) return;
+    const parts = [[n.completed, "ready"], [n.in_progress, "on their way"], [n.failed, "failed"]].filter(([count]) => count);
+    $("documents-states").textContent = `${n.total} ${n.total === 1 ? "document" : "documents"}: ${parts.map((part) => part.join(" ")).join(", ")}`;
+    line.hidden = !parts.length;
+    $("retry-failed").hidden = !n.failed;
+    if (!n.in_progress) return;
+    await pause(2000);
+  }
+}
+
+const retryPath = (into, id) => `/v1/documents/${encodeURIComponent(id)}/retry?${new URLSearchParams({ store: into.id ?? into.name })}`;
+
+// retryFailed has every failed document of the store processed again, whether it is shown or not.
+async function retryFailed() {
+  const into = store;
+  $("retry-failed").disabled = true;
+  try {
+    for (const doc of await failedIn(into)) {
+      const row = rows.get(doc.id);
+      if (row?.node.isConnected) await row.retry(doc.id);
+      else await call(retryPath(into, doc.id), { method: "POST" }).catch(unless409);
+    }
+    summarize();
+  } catch (err) {
+    $("documents-states").textContent = err.message;
+  } finally {
+    $("retry-failed").disabled = false;
+  }
+}
+
+// unless409 lets pass that one document cannot be tried again: its row says why.
+function unless409(err) {
+  if (err.status !== 409) throw err;
+}
+
+async function failedIn(into) {
+  const found = [];
+  for (let after = ""; ;) {
+    const page = await json(`/v1/documents?${new URLSearchParams({ store: into.id, status: "failed", limit: 100, order: "asc", ...(after && { after }) })}`);
+    found.push(...page.data);
+    if (!page.has_more || !page.data.length) return found;
+    after = page.data.at(-1).id;
+  }
 }
 
 // list loads one page of documents, the newest first.
@@ -63,7 +125,7 @@ async function list(after = "") {
     if (!after) ul.replaceChildren();
     for (const { groundwork: doc } of page.data) {
       if (rowOf("uploads", doc.id)) continue;
-      const row = new Row(doc.filename);
+      const row = new Row(doc.filename, store);
       ul.append(row.node);
       row.document(doc);
       if (!done(doc)) row.follow(store, doc.id);
@@ -89,11 +151,12 @@ const done = (doc) => doc.status === "ready" || doc.status === "failed";
 
 // Row is one document, or one file on its way to becoming one.
 class Row {
-  constructor(name) {
+  constructor(name, into) {
+    this.into = into;
     this.name = el("span", { class: "name" }, name);
     this.state = el("span", { class: "state small" });
     this.detail = el("p", { class: "small detail" });
-    this.node = el("li", { "data-state": "sending" }, this.name, this.state, this.detail);
+    this.node = el("li", { "data-state": "sending", tabindex: "-1" }, this.name, this.state, this.detail);
   }
 
   sending(sent, total) {
@@ -108,11 +171,12 @@ class Row {
 
   document(doc) {
     Object.assign(this.node.dataset, { state: doc.status, id: doc.id });
+    rows.set(doc.id, this);
     const [icon, words] = states[doc.status] ?? ["?", doc.status];
     this.mark(icon, doc.status === "embedding" && doc.chunks ? `${words} ${doc.chunks_done} of ${doc.chunks}` : words);
     if (!done(doc)) return;
     this.bar?.remove();
-    if (doc.status === "failed") this.explain(doc.error ?? {});
+    if (doc.status === "failed") this.explain(doc.error ?? {}, () => (this.node.focus(), this.retry(doc.id).then(summarize)));
     else this.name.replaceChildren(el("button", {
       type: "button", class: "link", onclick: (e) => open({ document_id: doc.id, filename: doc.filename }, e.currentTarget),
     }, doc.filename));
@@ -130,6 +194,18 @@ class Row {
     this.detail.replaceChildren(message ?? "It could not be read.");
     if (err.code) this.detail.append(" ", el("code", {}, err.code));
     if (again) this.detail.append(" ", el("button", { type: "button", class: "link", onclick: again }, "Try again"));
+  }
+
+  // retry has the server process the document again, from the original that it keeps.
+  async retry(id) {
+    try {
+      const doc = await json(retryPath(this.into, id), { method: "POST" });
+      this.detail.replaceChildren();
+      this.document(doc);
+      this.follow(this.into, id);
+    } catch (err) {
+      this.failed(err, () => this.retry(id).then(summarize));
+    }
   }
 
   // follow asks for the document's state until it is ready or failed.
@@ -153,7 +229,7 @@ const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 function add(files) {
   const into = store ?? { name: $("new-store").value.trim() || "documents" };
   for (const file of files) {
-    const row = new Row(file.name);
+    const row = new Row(file.name, into);
     row.mark("○", "Waiting");
     row.node.dataset.store = into.name;
     $("uploads").prepend(row.node);
@@ -180,7 +256,8 @@ async function upload({ file, row, into }) {
   rowOf("document-list", doc.id)?.remove(); // a new version of a document takes its row
   row.document(doc);
   tally();
-  if (!into.id) await made(into.name);
+  if (into.id) summarize();
+  else await made(into.name);
   if (!done(doc)) row.follow(into, doc.id);
 }
 
