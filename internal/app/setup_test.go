@@ -109,7 +109,8 @@ func (s *server) do(method, path, contentType string, body io.Reader) *http.Resp
 	}
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(s.t, err)
-	s.t.Cleanup(func() { resp.Body.Close() })
+	answer := resp.Body // resp would keep what was sent
+	s.t.Cleanup(func() { answer.Close() })
 	return resp
 }
 
