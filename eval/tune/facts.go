@@ -168,9 +168,13 @@ var listed = regexp.MustCompile(`^([-*•]|\d+[.)])\s`)
 
 var markup = regexp.MustCompile("\\[([^\\]]*)\\]\\([^)]*\\)|\\*\\*|__|`|^#+\\s+|^[-*•]\\s+|^\\d+[.)]\\s+|(?:^|\\s)\\*|\\*(?:\\s|$)")
 
+// emphasis is *one word* or *several*, wherever it stands.
+var emphasis = regexp.MustCompile(`\*([^*\s](?:[^*\n]*[^*\s])?)\*`)
+
 // plain is a line without its markup.
 func plain(s string) string {
-	s = markup.ReplaceAllStringFunc(strings.TrimSpace(s), func(m string) string {
+	s = emphasis.ReplaceAllString(strings.ReplaceAll(strings.TrimSpace(s), "**", ""), "$1")
+	s = markup.ReplaceAllStringFunc(s, func(m string) string {
 		if strings.HasPrefix(m, "[") {
 			return m[1:strings.IndexByte(m, ']')]
 		}

@@ -117,9 +117,21 @@ func TestTheModelsOwnWordsAreTaughtWhereTheyAreRight(t *testing.T) {
 			require.Equal(t, taught+".", e.Answer, said)
 		}
 	}
+	allowed := stolen
+	allowed.Question.Question, allowed.Answer, allowed.MustContain = "Must a stolen notebook be reported?", "Yes.", nil
+	require.Empty(t, labelled(t, tune.Options{Seed: 1, Labelled: []tune.Labelled{{Question: spread(allowed.Question), Given: stolen.Given}}}), "a bare yes is not taught")
+	for _, e := range labelled(t, tune.Options{Seed: 1, Labelled: []tune.Labelled{allowed}, Abstain: 1e-9}) {
+		require.Equal(t, "Yes. "+verbatim+".", e.Answer)
+	}
 	unsaid := stolen
 	unsaid.Answer, unsaid.MustContain = "Ring Bob in Rome.", []string{"Bob"}
 	require.Empty(t, labelled(t, tune.Options{Seed: 1, Labelled: []tune.Labelled{unsaid}}), "what the documents do not say is not taught")
+}
+
+// spread is q with a gold quote that is in no single sentence.
+func spread(q eval.Question) eval.Question {
+	q.Gold = []eval.Gold{{Path: "it/help.md", Quote: "Wednesdays from 10:00 to 12:00.\n\n- Phone: extension 4700"}}
+	return q
 }
 
 func TestWhatMayBeLearntAndWhatIsAsked(t *testing.T) {

@@ -39,6 +39,9 @@ func (b *builder) answer(ctx context.Context, q eval.Question, golds []rag.Sourc
 		}
 	}
 	for _, c := range candidates {
+		if len(strings.Fields(c)) == 1 && yesNo(c) != "" {
+			continue // a model that has seen it once leaves all its reasons out
+		}
 		if c != "" && eval.Right(q, c) && rag.Covers(c, q.Question, golds, analyze.Terms) {
 			return c, nil
 		}
@@ -84,25 +87,30 @@ var polarity = regexp.MustCompile(`^(Yes|No)\b`)
 
 func yesNo(answer string) string { return polarity.FindString(answer) }
 
-// verbatim are the documents' own sentences with the quotes; empty where one is a part of a table.
+// verbatim are the documents' own sentences with the quotes; empty where a quote is not in one sentence, or in a part of a table.
 func verbatim(q eval.Question, golds []rag.Source) string {
 	var out []string
 	if word := yesNo(q.Answer); word != "" {
 		out = append(out, word+".")
 	}
 	for _, g := range q.Gold {
-		for _, s := range golds {
-			for _, sentence := range rag.Sentences(s.Passage.Text) {
-				if !holds(s.Passage, g) || !strings.Contains(squeeze(sentence), squeeze(g.Quote)) {
-					continue
-				}
-				if text := plain(sentence); whole(text) {
-					out = append(out, text)
-				} else {
-					return ""
-				}
+		text := sentenceWith(g, golds)
+		if !whole(text) {
+			return ""
+		}
+		out = append(out, text)
+	}
+	return strings.Join(slices.Compact(out), " ")
+}
+
+// sentenceWith is the sentence that holds a quote, without its markup; empty where none does.
+func sentenceWith(g eval.Gold, golds []rag.Source) string {
+	for _, s := range golds {
+		for _, sentence := range rag.Sentences(s.Passage.Text) {
+			if holds(s.Passage, g) && strings.Contains(squeeze(sentence), squeeze(g.Quote)) {
+				return plain(sentence)
 			}
 		}
 	}
-	return strings.Join(slices.Compact(out), " ")
+	return ""
 }
