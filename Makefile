@@ -10,7 +10,7 @@
 # make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
 # make tune-setup what training needs: PyTorch and more, about 6 GB; no test and no server needs it
 # make compare    trains on two thirds of the sample corpus and compares base and tuned model on the rest (an hour; after make tune-setup)
-# make faults     kills, power cuts, full and failing disks, racing requests; hostile files of every class and format through parser and server; deletion and replacement at length; fuzzing (FUZZTIME=5s a target)
+# make faults     kills, power cuts, full and failing disks, racing requests; hostile files of every class and format through parser and server; deletion and replacement at length; fuzzing (FUZZTIME=60s a target)
 # make build      bin/groundwork
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -109,6 +109,8 @@ $(TOOLS)/readers:
 
 test: test-setup
 	@./.ci/gotest
+	@echo "fuzzing every reader of what comes from outside, 5 s each …"
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
 
 unit:
 	CGO_ENABLED=1 go test -race -shuffle=on -short ./...
@@ -164,20 +166,22 @@ tune-setup: bin/groundwork
 compare: bin/groundwork
 	@exec ./bin/groundwork compare chain --data-dir .groundwork/compare --html .groundwork/compare/report.html
 
-# make test runs the same tests with a few kills, cuts and files of each class, and the seeds of the fuzz targets.
+# make test runs the same tests with a few kills, cuts and files of each class, and 5 s of each fuzz target.
 faults:
 	@echo "A server is killed 200 times at random and 240 times between two steps; the power is cut 900 times, and 900 times with databases"
 	@echo "that do not sync, which must lose documents; syncs fail, the disk is full or read-only; requests race. After each fault everything is compared …"
 	@GROUNDWORK_FAULTS=1 GROUNDWORK_TEST_STRICT=1 go test -count=1 -v -timeout 3h ./internal/app/faulttest | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 	@echo "40 hostile files of each class through the parser child, then over HTTP; 500 of 1,000 documents deleted, one replaced 200 times …"
 	@GROUNDWORK_FAULTS=1 go test -count=1 -run 'Hostile|DeletedDocuments|ReplacedUnderLoad' -v -timeout 60m ./ingest/parse ./internal/app | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
-	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(or $(FUZZTIME),5s)
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(or $(FUZZTIME),60s)
 
 # Every target of the packages that read what comes from outside.
 fuzz:
+	@mkdir -p $(TOOLS)
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/...); do \
 		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
-			echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 20x $$pkg; done; done
+			go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 20x $$pkg >$(TOOLS)/fuzz.log 2>&1 && \
+				echo "$$pkg $$f: $$(grep -o 'execs: [0-9]*' $(TOOLS)/fuzz.log | tail -1)" || { cat $(TOOLS)/fuzz.log; exit 1; }; done; done
 
 clean:
 	rm -rf bin .tools .groundwork
