@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"groundwork/eval"
-	"groundwork/internal/app"
 	"groundwork/internal/app/retrieval"
 )
 
@@ -20,21 +19,7 @@ func (c *cli) evalChunksCmd() *cobra.Command {
 			"beside it. Vectors are kept in the data directory's cache: the second run is quick. No server is needed.",
 		Example: "  groundwork eval chunks --data ../data\n  groundwork eval chunks --data ../data --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.config()
-			if err != nil {
-				return err
-			}
-			override(&cfg, "", dataDir, "")
-			var bar *progress
-			reports, err := retrieval.Chunks(cmd.Context(), cfg, app.Options{Version: version, Environ: c.environ, Log: c.quiet(cfg)}, data, func(done, total int) {
-				if bar == nil {
-					bar = c.progress("questions", total)
-				}
-				bar.set(done)
-			})
-			if bar != nil {
-				bar.done()
-			}
+			reports, err := measureSets(cmd.Context(), c, data, dataDir, "questions", retrieval.Chunks)
 			if err != nil {
 				return err
 			}

@@ -2,12 +2,14 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"groundwork/configs"
 	"groundwork/eval"
 	"groundwork/internal/app"
 	"groundwork/internal/app/retrieval"
@@ -29,21 +31,7 @@ func (c *cli) evalRetrievalCmd() *cobra.Command {
 		Example: "  groundwork eval retrieval --data ../data\n  groundwork eval retrieval --data ../data --json\n" +
 			"  GROUNDWORK_LLM__RERANK__FOLDER=models/ms-marco-minilm groundwork eval retrieval --data ../data",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := c.config()
-			if err != nil {
-				return err
-			}
-			override(&cfg, "", dataDir, "")
-			var bar *progress
-			report, err := retrieval.Run(cmd.Context(), cfg, app.Options{Version: version, Environ: c.environ, Log: c.quiet(cfg)}, data, func(done, total int) {
-				if bar == nil {
-					bar = c.progress("embedding", total)
-				}
-				bar.set(done)
-			})
-			if bar != nil {
-				bar.done()
-			}
+			report, err := measureSets(cmd.Context(), c, data, dataDir, "embedding", retrieval.Run)
 			if err != nil {
 				return err
 			}
@@ -58,6 +46,28 @@ func (c *cli) evalRetrievalCmd() *cobra.Command {
 // setsFlag is the folder with retrieval sets.
 func (c *cli) setsFlag(cmd *cobra.Command, data *string) {
 	cmd.Flags().StringVar(data, "data", cmp.Or(c.getenv("GROUNDWORK_DATA"), filepath.Join("..", "shared", "data")), "folder with the sets")
+}
+
+// measureSets runs a measurement over the folder data, with a bar that counts what.
+func measureSets[R any](ctx context.Context, c *cli, data, dataDir, what string,
+	measure func(ctx context.Context, cfg configs.Config, opts app.Options, dir string, progress func(done, total int)) (R, error)) (report R, err error) {
+	cfg, err := c.config()
+	if err != nil {
+		return report, err
+	}
+	override(&cfg, "", dataDir, "")
+	var bar *progress
+	defer func() {
+		if bar != nil {
+			bar.done()
+		}
+	}()
+	return measure(ctx, cfg, app.Options{Version: version, Environ: c.environ, Log: c.quiet(cfg)}, data, func(done, total int) {
+		if bar == nil {
+			bar = c.progress(what, total)
+		}
+		bar.set(done)
+	})
 }
 
 func (c *cli) printRetrieval(r eval.RetrievalReport) error {
