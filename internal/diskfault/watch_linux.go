@@ -19,6 +19,7 @@ type Watch struct {
 	folder string
 	decide func(Op) unix.Errno
 	done   chan struct{}
+	theirs *os.File // the child's end, inherited when it is started
 
 	mu  sync.Mutex
 	log []Op
@@ -41,11 +42,11 @@ func Attach(cmd *exec.Cmd, folder string, decide func(Op) unix.Errno) (*Watch, e
 	if decide == nil {
 		decide = func(Op) unix.Errno { return 0 }
 	}
-	w := &Watch{folder: real, decide: decide, done: make(chan struct{})}
+	w := &Watch{folder: real, decide: decide, theirs: theirs, done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
 		runtime.LockOSThread() // it waits in system calls
-		w.end(w.run(ours, theirs))
+		w.end(w.run(ours))
 	}()
 	return w, nil
 }
@@ -61,6 +62,7 @@ func (w *Watch) Len() int {
 // they changed.
 func (w *Watch) Wait() ([]Op, error) {
 	<-w.done
+	_ = w.theirs.Close() // here, where the child is known to have been started
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.log, w.err
@@ -72,8 +74,8 @@ func (w *Watch) end(err error) {
 	w.err = err
 }
 
-func (w *Watch) run(ours, theirs *os.File) error {
-	listener, err := w.greet(ours, theirs)
+func (w *Watch) run(ours *os.File) error {
+	listener, err := w.greet(ours)
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
@@ -93,9 +95,8 @@ func (w *Watch) run(ours, theirs *os.File) error {
 const startLimit = time.Minute
 
 // greet waits for the child's listener.
-func (w *Watch) greet(ours, theirs *os.File) (int, error) {
+func (w *Watch) greet(ours *os.File) (int, error) {
 	defer ours.Close()
-	defer theirs.Close() // the child must have inherited it by then
 	for end := time.Now().Add(startLimit); time.Now().Before(end); {
 		ready := []unix.PollFd{{Fd: int32(ours.Fd()), Events: unix.POLLIN}}
 		n, err := unix.Poll(ready, int(startLimit.Milliseconds()))
