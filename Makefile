@@ -175,13 +175,14 @@ faults:
 	@GROUNDWORK_FAULTS=1 go test -count=1 -run 'Hostile|DeletedDocuments|ReplacedUnderLoad' -v -timeout 60m ./ingest/parse ./internal/app | sed -n 's/^ *[a-z_]*_test.go:[0-9]*: //p; /^\(---\|FAIL\|ok\)/p'
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=$(or $(FUZZTIME),60s)
 
-# Every target of the packages that read what comes from outside.
+# Every target of the packages that read what comes from outside. A run that ended without a failing input was cut by a busy machine, and is tried once more.
 fuzz:
 	@mkdir -p $(TOOLS)
 	@for pkg in $$(go list ./rag/... ./ingest/... ./api/...); do \
 		for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
-			go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 20x $$pkg >$(TOOLS)/fuzz.log 2>&1 && \
-				echo "$$pkg $$f: $$(grep -o 'execs: [0-9]*' $(TOOLS)/fuzz.log | tail -1)" || { cat $(TOOLS)/fuzz.log; exit 1; }; done; done
+			fuzz() { go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(or $(FUZZTIME),20s) -fuzzminimizetime 20x $$pkg >$(TOOLS)/fuzz.log 2>&1; }; \
+			fuzz || { ! grep -aq 'Failing input' $(TOOLS)/fuzz.log && fuzz; } || { cat $(TOOLS)/fuzz.log; exit 1; }; \
+			echo "$$pkg $$f: $$(grep -ao 'execs: [0-9]*' $(TOOLS)/fuzz.log | tail -1)"; done; done
 
 clean:
 	rm -rf bin .tools .groundwork
