@@ -14,7 +14,7 @@ func FuzzUpload(f *testing.F) {
 	f.Add("--b\r\nContent-Disposition: form-data; name=file; filename*=utf-8''%2e%2e%2fa\r\n\r\nx\r\n--b", "b")
 	f.Add("--\r\n\r\n----\r\n", "")
 	f.Fuzz(func(t *testing.T, body, boundary string) {
-		if len(body) > 1<<14 || strings.ContainsAny(boundary, "\r\n\x00") {
+		if len(body) > 1<<14 || strings.ContainsFunc(boundary, control) {
 			t.Skip("a client cannot send it, or it finds nothing new")
 		}
 		b := setup(t)
@@ -22,3 +22,6 @@ func FuzzUpload(f *testing.F) {
 		require.Less(t, res.status, 500, res.body)
 	})
 }
+
+// control characters cannot stand in a header.
+func control(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
