@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -20,6 +21,7 @@ import (
 	"groundwork/eval/compare"
 	"groundwork/eval/tune"
 	"groundwork/internal/app"
+	"groundwork/internal/disk"
 )
 
 // chainRun is what `compare chain` was asked for.
@@ -261,23 +263,13 @@ func (k *chaining) path(name string) string { return filepath.Join(k.dir, name) 
 
 // writeLines writes one line of JSON for each, as a whole or not at all.
 func writeLines[T any](path string, lines []T) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(tmp.Name()) //nolint:errcheck // gone already when all went well
-	enc := json.NewEncoder(tmp)
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	for _, line := range lines {
-		if err == nil {
-			err = enc.Encode(line)
+		if err := enc.Encode(line); err != nil {
+			return err
 		}
 	}
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return disk.Replace(path, out.Bytes())
 }

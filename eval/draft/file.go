@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"groundwork/internal/disk"
 )
 
 // File is a file of drafts (JSONL). Whoever adds to it and whoever reviews it may be at it at the same time.
@@ -161,29 +163,10 @@ func (f File) lock() (unlock func(), err error) {
 }
 
 func replaceFile(path string, content []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
+	if err := disk.Replace(path, content); err != nil {
 		return fmt.Errorf("keep the drafts: %w", err)
 	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
-	if err != nil {
-		return fmt.Errorf("keep the drafts: %w", errors.Join(err, os.RemoveAll(file.Name())))
-	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Counts are drafts by status.

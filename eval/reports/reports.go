@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"groundwork/internal/disk"
 )
 
 // The files of a comparison.
@@ -90,31 +92,12 @@ func (s Store) Load(id, name string, into any) error {
 
 // Save puts a file of a comparison in the place of an older one: whole or not at all, and on the disk when it returns.
 func (s Store) Save(id, name string, content []byte) error {
-	dir := filepath.Join(s.dir, id)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
-	}
-	file, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return fmt.Errorf("keep %s: %w", name, err)
-	}
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(file.Name(), filepath.Join(dir, name))
-	}
+	err := disk.Replace(filepath.Join(s.dir, id, name), content)
 	if err == nil {
-		err = errors.Join(syncDir(dir), syncDir(s.dir))
+		err = disk.Sync(s.dir)
 	}
 	if err != nil {
-		return fmt.Errorf("keep %s: %w", name, errors.Join(err, os.RemoveAll(file.Name())))
+		return fmt.Errorf("keep %s: %w", name, err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

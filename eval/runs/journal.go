@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"groundwork/internal/disk"
 )
 
 // Journal is a file of lines beside a run, such as what a judge said of its answers. The first line is its head.
@@ -31,7 +33,7 @@ func (s Store) Open(run, name string, head any) (*Journal, error) {
 		err = file.Truncate(whole)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = disk.Sync(filepath.Dir(path))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the journal %s of run %s: %w", name, run, err)

@@ -2,7 +2,6 @@ package runs
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"groundwork/eval"
+	"groundwork/internal/disk"
 )
 
 // Writer adds outcomes to a run. It is safe for concurrent use; Close it.
@@ -76,7 +76,7 @@ func (w *Writer) open() error {
 		err = w.file.Truncate(whole)
 	}
 	if err == nil {
-		err = syncDir(w.dir)
+		err = disk.Sync(w.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("open the run: %w", err)
@@ -138,27 +138,8 @@ func (w *Writer) save() error {
 		return err
 	}
 	path := filepath.Join(w.dir, runFile)
-	file, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("write the run: %w", err)
-	}
-	_, err = file.Write(raw)
-	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err == nil {
-		err = syncDir(w.dir)
-	}
-	if err != nil {
+	if err := disk.Replace(path, raw); err != nil {
 		return fmt.Errorf("write the run: %w", err)
 	}
 	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -150,7 +150,7 @@ func TestRealAdapter(t *testing.T) {
 		}
 	})
 	randomAdapter(t, cfg, "random", made, 7)
-	require.Eventually(t, func() bool { return strings.Contains(strings.Join(s.models(), " "), base+"+random") }, 3*cfg.LLM.StartTimeout, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(strings.Join(s.models(), " "), base+"+random") }, cfg.LLM.StartTimeout, 100*time.Millisecond)
 	close(stop)
 	asking.Wait()
 	require.Empty(t, lost)

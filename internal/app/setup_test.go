@@ -137,6 +137,14 @@ type document struct {
 	Error                *struct{ Code, Message string }
 }
 
+// String says what became of it, and why.
+func (d document) String() string {
+	if d.Error == nil {
+		return d.Filename + " " + d.Status
+	}
+	return fmt.Sprintf("%s %s: %+v", d.Filename, d.Status, *d.Error)
+}
+
 // upload sends files (name, content, …) into a store and waits until each is done.
 func (s *server) upload(store string, files ...string) []document {
 	s.t.Helper()

@@ -52,15 +52,15 @@ var table = map[string]rule{
 	"store/qdrant":            {ours: []string{"rag", "ingest"}, theirs: []string{"github.com/qdrant/go-client", "google.golang.org/grpc", "github.com/cenkalti/backoff", "github.com/sony/gobreaker", "github.com/google/uuid"}},
 	"store/qdrant/qdranttest": {ours: []string{"rag"}, theirs: []string{"github.com/stretchr/testify"}},
 	"eval":                    {},
-	"eval/runs":               {ours: []string{"eval"}},
+	"eval/runs":               {ours: []string{"eval", "internal/disk"}},
 	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval"}},
-	"eval/draft":              {ours: []string{"rag", "rag/analyze", "eval"}},
+	"eval/draft":              {ours: []string{"rag", "rag/analyze", "eval", "internal/disk"}},
 	"eval/judge":              {ours: []string{"eval"}},
 	"eval/plot":               {},
 	"eval/compare":            {ours: []string{"rag", "eval", "eval/plot"}},
-	"eval/reports":            {},
+	"eval/reports":            {ours: []string{"internal/disk"}},
 	"eval/load":               {ours: []string{"eval/plot"}, theirs: []string{"github.com/HdrHistogram/hdrhistogram-go"}},
-	"eval/tune/jobs":          {ours: []string{"eval/tune"}},
+	"eval/tune/jobs":          {ours: []string{"eval/tune", "internal/disk"}},
 	"eval/tune/tunetest":      {},
 	"internal/telemetry":      {theirs: []string{"github.com/prometheus/", "go.opentelemetry.io/"}},
 	"internal/app":            {ours: []string{"*"}, theirs: []string{"*"}},
@@ -73,7 +73,7 @@ var table = map[string]rule{
 	"internal/diskfault":      {theirs: []string{"golang.org/x/sys"}},
 	"internal/failpoint":      {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
-	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/judge", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
+	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/judge", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "internal/disk", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
 }
 
 // only names the one package that may import a library.

@@ -6,6 +6,7 @@ package disk
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -19,6 +20,27 @@ func Sync(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Replace puts a file in the place of an older one, in a folder that is made: whole or not
+// at all, readable by its owner only, and on the disk when it returns.
+func Replace(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(dir, ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(file.Name()))
+	}
+	return Sync(dir)
 }
 
 // again is what callers are told to wait.

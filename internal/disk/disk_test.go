@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -46,4 +47,23 @@ func TestMark(t *testing.T) {
 		disk.Note(&noted)
 		require.Equal(t, err, noted)
 	}
+}
+
+func TestReplaceLeavesTheOldFileOrTheNewOne(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "made", "a.json")
+	for _, content := range []string{"old", "new"} {
+		require.NoError(t, disk.Replace(path, []byte(content)))
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(got))
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	require.NoError(t, os.Mkdir(filepath.Join(filepath.Dir(path), "folder"), 0o700))
+	require.Error(t, disk.Replace(filepath.Join(filepath.Dir(path), "folder"), []byte("x")))
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, left, 2, "nothing half written stays")
 }
