@@ -332,6 +332,6 @@ func TestATrainingThatFailsIsNotTheNextOnes(t *testing.T) {
 	b.run()
 	j := b.until(first.ID, over)
 	require.Equal(t, "training_failed", j.Problem.Code)
-	require.Contains(t, b.log.String(), "the loss is nan")
+	require.Eventually(t, func() bool { return strings.Contains(b.log.String(), "the loss is nan") }, time.Minute, 10*time.Millisecond)
 	require.Equal(t, jobs.Succeeded, b.until(second.ID, over).Status)
 }

@@ -34,9 +34,15 @@ type Queue struct {
 
 	mu     sync.Mutex
 	jobs   map[string]*Job
-	check  chan struct{}                 // a job came to be validated
-	train  chan struct{}                 // or to be trained
-	cancel map[string]context.CancelFunc // of the jobs under way
+	check  chan struct{} // a job came to be validated
+	train  chan struct{} // or to be trained
+	cancel map[underWay]context.CancelFunc
+}
+
+// underWay is a job in one of the two loops; for a moment it may be in both.
+type underWay struct {
+	id         string
+	validating bool
 }
 
 // ErrNoJob says that there is no such job.
@@ -47,7 +53,7 @@ var ErrOver = errors.New("the job is over")
 
 // Load reads the jobs; call it once, before anything else.
 func (q *Queue) Load() (err error) {
-	q.check, q.train, q.cancel = make(chan struct{}, 1), make(chan struct{}, 1), map[string]context.CancelFunc{}
+	q.check, q.train, q.cancel = make(chan struct{}, 1), make(chan struct{}, 1), map[underWay]context.CancelFunc{}
 	if q.jobs, err = q.read(); err != nil {
 		return err
 	}
@@ -121,16 +127,20 @@ func (q *Queue) Cancel(tenant, id string) (Job, error) {
 	if _, err := q.Job(tenant, id); err != nil {
 		return Job{}, err
 	}
-	j, changed, err := q.set(id, func(j *Job) { j.Status, j.Finished, j.Estimate = Cancelled, q.Now().UTC(), time.Time{} })
+	j, changed, err := q.set(id, func(j *Job) { j.Status, j.Finished, j.Estimate = Cancelled, q.Now().UTC(), time.Time{} }, "The job was cancelled")
 	if err != nil || !changed {
 		return j, errors.Join(err, overIf(!changed && err == nil))
 	}
-	q.note(id, "info", "The job was cancelled", nil)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if end := q.cancel[id]; end != nil {
-		end()
-	} else {
+	waits := true
+	for _, validating := range []bool{true, false} {
+		if end := q.cancel[underWay{id, validating}]; end != nil {
+			end()
+			waits = false
+		}
+	}
+	if waits {
 		q.tidy(j)
 	}
 	return j, nil
@@ -143,8 +153,8 @@ func overIf(over bool) error {
 	return nil
 }
 
-// set changes a job that is not over, and keeps it.
-func (q *Queue) set(id string, change func(*Job)) (j Job, changed bool, err error) {
+// set changes a job that is not over, and keeps it. Whoever sees the change finds the events that tell of it.
+func (q *Queue) set(id string, change func(*Job), events ...string) (j Job, changed bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	j = *q.jobs[id]
@@ -154,6 +164,13 @@ func (q *Queue) set(id string, change func(*Job)) (j Job, changed bool, err erro
 	change(&j)
 	if err := q.save(j); err != nil {
 		return j, false, err
+	}
+	level := "info"
+	if j.Status == Failed {
+		level = "error"
+	}
+	for _, e := range events {
+		q.note(id, level, e, nil)
 	}
 	*q.jobs[id] = j
 	return j, true, nil
@@ -202,7 +219,7 @@ func (q *Queue) loop(ctx context.Context, validating bool, signal <-chan struct{
 			}
 			continue
 		}
-		if err := q.work(ctx, j, step); err != nil {
+		if err := q.work(ctx, j, validating, step); err != nil {
 			q.Log.Error("a fine-tuning job cannot be brought to its end; it is tried again", "job", j.ID, "error", err)
 			select {
 			case <-ctx.Done():
@@ -213,15 +230,16 @@ func (q *Queue) loop(ctx context.Context, validating bool, signal <-chan struct{
 }
 
 // work brings one job through a step, or to where ctx ended.
-func (q *Queue) work(ctx context.Context, j Job, step func(context.Context, Job) error) error {
+func (q *Queue) work(ctx context.Context, j Job, validating bool, step func(context.Context, Job) error) error {
 	mine, end := context.WithCancel(ctx)
 	defer end()
+	here := underWay{j.ID, validating}
 	q.mu.Lock()
-	q.cancel[j.ID] = end
+	q.cancel[here] = end
 	q.mu.Unlock()
 	err := step(mine, j)
 	q.mu.Lock()
-	delete(q.cancel, j.ID)
+	delete(q.cancel, here)
 	q.mu.Unlock()
 	if ctx.Err() != nil {
 		return nil // the server stops: the job goes on in the next one
@@ -246,9 +264,8 @@ func (q *Queue) fail(id string, err error) error {
 	}
 	_, changed, kept := q.set(id, func(j *Job) {
 		j.Status, j.Finished, j.Estimate, j.Problem = Failed, q.Now().UTC(), time.Time{}, p
-	})
+	}, p.Message)
 	if changed {
-		q.note(id, "error", p.Message, nil)
 		q.Log.Error("a fine-tuning job failed", "job", id, "code", p.Code, "error", cause)
 	}
 	return kept

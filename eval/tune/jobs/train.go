@@ -30,13 +30,9 @@ func (q *Queue) finish(ctx context.Context, j Job) error {
 	if err != nil {
 		return err
 	}
-	_, changed, err := q.set(j.ID, func(j *Job) {
+	_, _, err = q.set(j.ID, func(j *Job) {
 		j.Status, j.Adapter, j.Finished, j.Estimate = Succeeded, adapter.Name, q.Now().UTC(), time.Time{}
-	})
-	if changed {
-		q.note(j.ID, "info", fmt.Sprintf("The adapter is registered as %s and served as %s+%s", adapter.Tag(), j.Asked.Model, adapter.Name), nil)
-		q.note(j.ID, "info", "The job has successfully completed", nil)
-	}
+	}, fmt.Sprintf("The adapter is registered as %s and served as %s+%s", adapter.Tag(), j.Asked.Model, adapter.Name), "The job has successfully completed")
 	return err
 }
 
@@ -61,10 +57,10 @@ func (q *Queue) validate(ctx context.Context, j Job) error {
 			return err
 		}
 	}
-	_, changed, err := q.set(j.ID, func(j *Job) { j.Status = Queued })
+	_, changed, err := q.set(j.ID, func(j *Job) { j.Status = Queued },
+		fmt.Sprintf("Files validated: %d examples to train on, %d held out", len(train), len(heldOut)))
 	if changed {
 		wake(q.train)
-		q.note(j.ID, "info", fmt.Sprintf("Files validated: %d examples to train on, %d held out", len(train), len(heldOut)), nil)
 	}
 	return err
 }
