@@ -203,12 +203,24 @@ type Backlog interface {
 type Files interface {
 	// Put is durable (fsynced) when it returns. limit is in bytes; more gives rag.CodeTooLarge.
 	Put(ctx context.Context, r io.Reader, limit int64) (sha256 string, size int64, err error)
+	// Stage is the first half of Put: it holds the bytes, durably once its Keep returns. Close it.
+	Stage(ctx context.Context, r io.Reader, limit int64) (Staged, error)
 	// Open fails with rag.CodeNotFound for unknown content.
 	Open(ctx context.Context, sha256 string) (io.ReadSeekCloser, error)
 	// Delete does nothing for unknown content.
 	Delete(ctx context.Context, sha256 string) error
 	// List calls each for every content once, in no order; an error from it ends the list and is returned.
 	List(ctx context.Context, each func(sha256 string) error) error
+}
+
+// Staged is a content that has come whole.
+type Staged interface {
+	SHA256() string
+	Size() int64 // bytes
+	// Keep, called once, makes the content be there and durable, also when it was deleted since it was staged.
+	Keep(ctx context.Context) error
+	// Close gives up what was held for Keep.
+	Close() error
 }
 
 // Labeller keeps what callers say of documents.

@@ -159,20 +159,21 @@ func TestManyUploadsAndDeletionsOfTheSameContent(t *testing.T) {
 	require.Empty(t, s.blobs(t))
 }
 
-// forgetful deletes what was just put, as the last deletion of the same content may.
+// forgetful deletes what was just staged, as the last deletion of the same content may.
 type forgetful struct{ ingest.Files }
 
-func (f forgetful) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
-	sum, size, err := f.Files.Put(ctx, r, limit)
-	return sum, size, errors.Join(err, f.Delete(ctx, sum))
+func (f forgetful) Stage(ctx context.Context, r io.Reader, limit int64) (ingest.Staged, error) {
+	staged, err := f.Files.Stage(ctx, r, limit)
+	if err == nil {
+		err = f.Delete(ctx, staged.SHA256())
+	}
+	return staged, err
 }
 
-func TestContentThatVanishedBeforeItWasReferredToIsNotAcknowledged(t *testing.T) {
+func TestContentDeletedWhileTheSameComesIsKept(t *testing.T) {
 	t.Parallel()
 	s, scope := setup(t, func(s *server) { s.Files = forgetful{s.Files} })
-	_, err := s.Upload(t.Context(), scope, rag.Upload{Path: "a.md", Body: strings.NewReader("a")})
-	require.Equal(t, rag.CodeBusy, rag.CodeOf(err))
-	docs, err := s.all(t.Context(), scope)
-	require.NoError(t, err)
-	require.Empty(t, docs)
+	doc := s.upload(t, scope, "a.md", "kept")
+	require.Equal(t, rag.StateReady, s.settled(t, doc).State)
+	require.Equal(t, []string{doc.SHA256}, s.blobs(t))
 }

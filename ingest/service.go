@@ -85,13 +85,8 @@ func (s *Service) Upload(ctx context.Context, scope rag.Scope, u rag.Upload) (ra
 	if err != nil {
 		return rag.Document{}, err
 	}
-	sum, size, err := s.put(ctx, scope.Tenant, u.Body)
-	if err != nil {
-		return rag.Document{}, err
-	}
-	failpoint.Reached(failpoint.UploadStored)
 	var doc rag.Document
-	err = s.refer(ctx, sum, func(ctx context.Context) error {
+	err = s.put(ctx, scope.Tenant, u.Body, func(ctx context.Context, sum string, size int64) error {
 		doc, _, err = s.Library.Accept(ctx, Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: path,
 			SHA256: sum, Bytes: size, MediaType: u.MediaType, Labels: u.Labels})
 		return err
@@ -109,12 +104,8 @@ func (s *Service) AddFile(ctx context.Context, tenant, filename, purpose string,
 	if err != nil {
 		return rag.File{}, err
 	}
-	sum, size, err := s.put(ctx, tenant, body)
-	if err != nil {
-		return rag.File{}, err
-	}
 	var file rag.File
-	err = s.refer(ctx, sum, func(ctx context.Context) error {
+	err = s.put(ctx, tenant, body, func(ctx context.Context, sum string, size int64) error {
 		file, err = s.Catalog.AddFile(ctx, rag.File{Tenant: tenant, Filename: filename, Purpose: purpose, SHA256: sum, Bytes: size})
 		return err
 	})
@@ -137,41 +128,36 @@ func (s *Service) Attach(ctx context.Context, scope rag.Scope, fileID string, la
 	return doc, err
 }
 
-// put stores bytes, after looking whether they would be taken.
-func (s *Service) put(ctx context.Context, tenant string, body io.Reader) (sum string, size int64, err error) {
+// put stores bytes, after looking whether they would be taken, and add makes a
+// row that refers to them. When add fails, the content goes again unless
+// something else refers to it.
+func (s *Service) put(ctx context.Context, tenant string, body io.Reader, add func(ctx context.Context, sum string, size int64) error) error {
 	if err := s.Catalog.Admit(ctx, tenant); err != nil {
-		return "", 0, err
+		return err
 	}
 	body, empty, err := peek(body)
 	if err != nil {
-		return "", 0, err
+		return err
 	}
 	if empty {
-		return "", 0, rag.Fail(rag.CodeEmptyFile, "the file is empty; upload one that holds text")
+		return rag.Fail(rag.CodeEmptyFile, "the file is empty; upload one that holds text")
 	}
-	return s.Files.Put(ctx, body, s.Limits.MaxFile)
-}
-
-// refer runs add, which makes a row that refers to a content just put. When it
-// fails, the content goes again unless something else refers to it.
-func (s *Service) refer(ctx context.Context, sum string, add func(context.Context) error) error {
-	err := s.locks().Shared(ctx, contentLock(sum), func(ctx context.Context) error {
-		content, err := s.Files.Open(ctx, sum)
-		if rag.CodeOf(err) == rag.CodeNotFound { // deleted with its last document since it was put
-			return &rag.Error{Code: rag.CodeBusy, RetryAfter: time.Second, Err: err,
-				Message: "the same file was just being deleted; send it again"}
-		}
-		if err != nil {
+	staged, err := s.Files.Stage(ctx, body, s.Limits.MaxFile)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = staged.Close() }() // the start removes what stays of it
+	// The last document of the same content may be deleted just now: under the lock it goes before or not at all.
+	err = s.locks().Shared(ctx, contentLock(staged.SHA256()), func(ctx context.Context) error {
+		if err := staged.Keep(ctx); err != nil {
 			return err
 		}
-		if err := content.Close(); err != nil {
-			return err
-		}
-		return add(ctx)
+		failpoint.Reached(failpoint.UploadStored)
+		return add(ctx, staged.SHA256(), staged.Size())
 	})
 	if err != nil {
-		if _, dropErr := s.drop(context.WithoutCancel(ctx), []string{sum}); dropErr != nil {
-			s.log().Error("an unused file stays until the next start", "sha256", sum, "error", dropErr)
+		if _, dropErr := s.drop(context.WithoutCancel(ctx), []string{staged.SHA256()}); dropErr != nil {
+			s.log().Error("an unused file stays until the next start", "sha256", staged.SHA256(), "error", dropErr)
 		}
 	}
 	return err

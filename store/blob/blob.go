@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"groundwork/ingest"
 	"groundwork/internal/disk"
 	"groundwork/internal/failpoint"
 	"groundwork/rag"
@@ -58,19 +59,47 @@ func OpenReader(root string) *Folder { return &Folder{root: root, tmp: filepath.
 // durable then. More than limit bytes give rag.CodeTooLarge, a reader that
 // breaks off rag.CodeInvalid; nothing stays behind in either case.
 func (f *Folder) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
+	return put(ctx, f, r, limit)
+}
+
+// Stage brings r to the disk, under no name yet. It fails as Put does.
+func (f *Folder) Stage(ctx context.Context, r io.Reader, limit int64) (ingest.Staged, error) {
 	tmp, err := os.CreateTemp(f.tmp, "put-")
 	if err != nil {
-		return "", 0, disk.Mark(fmt.Errorf("store a file: %w", err))
+		return nil, disk.Mark(fmt.Errorf("store a file: %w", err))
 	}
 	sum, size, err := write(ctx, tmp, r, limit)
-	if err == nil {
-		failpoint.Reached(failpoint.BlobSynced)
-		err = f.place(tmp.Name(), sum)
-	}
 	if err != nil {
-		return "", 0, disk.Mark(errors.Join(err, ignoreAbsent(os.Remove(tmp.Name()))))
+		return nil, disk.Mark(errors.Join(err, ignoreAbsent(os.Remove(tmp.Name()))))
 	}
-	return sum, size, nil
+	failpoint.Reached(failpoint.BlobSynced)
+	return &named{folder: f, tmp: tmp.Name(), sum: sum, size: size}, nil
+}
+
+// named is a content of a Folder that waits for its name.
+type named struct {
+	folder   *Folder
+	tmp, sum string
+	size     int64
+}
+
+func (n *named) SHA256() string { return n.sum }
+func (n *named) Size() int64    { return n.size }
+
+func (n *named) Keep(context.Context) error { return disk.Mark(n.folder.place(n.tmp, n.sum)) }
+
+func (n *named) Close() error { return ignoreAbsent(os.Remove(n.tmp)) }
+
+// put stages and keeps.
+func put(ctx context.Context, files ingest.Files, r io.Reader, limit int64) (sum string, size int64, err error) {
+	staged, err := files.Stage(ctx, r, limit)
+	if err != nil {
+		return "", 0, err
+	}
+	if err := errors.Join(staged.Keep(ctx), staged.Close()); err != nil {
+		return "", 0, err
+	}
+	return staged.SHA256(), staged.Size(), nil
 }
 
 // write copies r to tmp, syncs and closes it.

@@ -18,6 +18,7 @@ import (
 	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
 
+	"groundwork/ingest"
 	"groundwork/rag"
 )
 
@@ -84,25 +85,46 @@ func (b *Bucket) Close() error {
 // rag.CodeTooLarge, a reader that breaks off rag.CodeInvalid, a server that
 // does not answer rag.CodeUnavailable; nothing stays behind in any case.
 func (b *Bucket) Put(ctx context.Context, r io.Reader, limit int64) (string, int64, error) {
+	return put(ctx, b, r, limit)
+}
+
+// Stage brings r to the bucket and still holds it here, should somebody delete
+// it before Keep. It fails as Put does.
+func (b *Bucket) Stage(ctx context.Context, r io.Reader, limit int64) (ingest.Staged, error) {
 	tmp, err := spool(b.opts.SpoolDir)
 	if err != nil {
-		return "", 0, err
+		return nil, err
 	}
-	defer func() { _ = tmp.Close() }() // it has no name and only served this call
-	sum, size, err := receive(ctx, tmp, r, limit)
+	s := &spooled{bucket: b, file: tmp}
+	if s.sum, s.size, err = receive(ctx, tmp, r, limit); err == nil {
+		err = s.Keep(ctx)
+	}
 	if err != nil {
-		return "", 0, err
+		return nil, errors.Join(err, s.Close())
 	}
-	switch there, err := b.size(ctx, sum); {
-	case err == nil && there == size:
-		return sum, size, nil
+	return s, nil
+}
+
+// spooled is a content of a bucket whose bytes are in a local file without a name.
+type spooled struct {
+	bucket *Bucket
+	file   *os.File
+	sum    string
+	size   int64
+}
+
+func (s *spooled) SHA256() string { return s.sum }
+func (s *spooled) Size() int64    { return s.size }
+func (s *spooled) Close() error   { return s.file.Close() }
+
+func (s *spooled) Keep(ctx context.Context) error {
+	switch there, err := s.bucket.size(ctx, s.sum); {
+	case err == nil && there == s.size:
+		return nil
 	case err != nil && rag.CodeOf(err) != rag.CodeNotFound:
-		return "", 0, err
+		return err
 	}
-	if err := b.upload(ctx, tmp, sum, size); err != nil {
-		return "", 0, err
-	}
-	return sum, size, nil
+	return s.bucket.upload(ctx, s.file, s.sum, s.size)
 }
 
 // upload is one request and not gocloud's multipart writer: that one keeps

@@ -87,6 +87,18 @@ func Files(t *testing.T, open func(t *testing.T) ingest.Files) {
 		require.NoError(t, files.Delete(t.Context(), hash("same")))
 		require.Empty(t, list(t, files))
 	})
+	t.Run("keeps what was deleted while it came", func(t *testing.T) {
+		t.Parallel()
+		files := open(t)
+		staged, err := files.Stage(t.Context(), strings.NewReader("same"), 4)
+		require.NoError(t, err)
+		require.EqualValues(t, 4, staged.Size())
+		require.NoError(t, files.Delete(t.Context(), staged.SHA256()))
+		require.NoError(t, staged.Keep(t.Context()))
+		require.NoError(t, staged.Close())
+		require.Equal(t, "same", read(t, files, hash("same")))
+		require.Equal(t, []string{hash("same")}, list(t, files))
+	})
 	t.Run("takes the empty file", func(t *testing.T) {
 		t.Parallel()
 		files := open(t)
