@@ -149,6 +149,7 @@ func fromBatch(b rag.Batch) openai.Batch {
 // fromDocument shows the groups that may read a document to keys without groups only.
 func fromDocument(p rag.Principal, d rag.Document) openai.Document {
 	doc := openai.Document{ID: d.ID, Store: d.StoreID, Filename: d.Path, Status: string(d.State), Error: openai.NewFileError(string(d.ErrorCode), d.Error),
+		Attempts: d.Attempts, WaitingFor: openai.OrNull(d.WaitsFor),
 		Bytes: d.Bytes, MediaType: d.MediaType, SHA256: d.SHA256, Version: d.Version, LiveVersion: openai.Page(d.LiveVersion),
 		Chunks: d.Chunks, ChunksDone: d.ChunksDone, Attributes: d.Attributes, CreatedAt: unix(d.CreatedAt), UpdatedAt: unix(d.UpdatedAt)}
 	if p.Groups == nil {

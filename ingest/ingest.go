@@ -119,6 +119,9 @@ type Publisher interface {
 	Ready(ctx context.Context, ref Ref) (orphans []string, err error)
 	// Fail records why the version will never be ready. An older live version stays live.
 	Fail(ctx context.Context, ref Ref, code rag.Code, message string) error
+	// Delayed records why the version does not go on just now, until its next
+	// step is done, and whether an attempt was used up.
+	Delayed(ctx context.Context, ref Ref, attempt bool, why string) error
 }
 
 // Catalog is what an upload and a wait need to know.

@@ -56,14 +56,34 @@ func (s *Service) settle(ctx context.Context, job *rivertype.JobRow, ref Ref, er
 		return context.Canceled // the server stops; River keeps the job as it was
 	case late(ctx):
 		return s.overtaken(ctx, ref)
-	case code == rag.CodeUnavailable || code == rag.CodeBusy || code == rag.CodeFull:
+	case code == rag.CodeBusy: // others go first
+		return river.JobSnooze(patience(err))
+	case code == rag.CodeUnavailable || code == rag.CodeFull:
+		s.delayed(ctx, ref, false, err)
 		return river.JobSnooze(patience(err))
 	case permanent[code] || errorsOf(job)+1 >= s.Limits.Attempts:
 		return s.fail(ctx, job, ref, err)
 	default:
 		s.log().Warn("a job failed; it is tried again", "job", job.Kind, "document", ref.DocumentID, "version", ref.Version, "error", err)
+		s.delayed(ctx, ref, true, err)
 		return err
 	}
+}
+
+// delayed lets the document's row say why it does not go on; no harm is done when it cannot.
+func (s *Service) delayed(ctx context.Context, ref Ref, attempt bool, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	why := "a step failed and is tried again; the server's log tells why"
+	var known *rag.Error
+	if errors.As(cause, &known) && known.Code != rag.CodeInternal {
+		why = known.Message
+	}
+	if err := s.Publisher.Delayed(ctx, ref, attempt, why); err != nil && !errors.Is(err, ErrStale) && !errors.Is(err, ErrDone) {
+		s.log().Debug("a document's row does not say why it waits", "document", ref.DocumentID, "version", ref.Version, "error", err)
+		return
+	}
+	s.changes.fire()
 }
 
 // overtaken ends a job that this process may have lost to another: its error

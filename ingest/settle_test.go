@@ -19,8 +19,17 @@ type last struct {
 	Index
 	code      rag.Code
 	discarded int
+	waits     string
+	attempts  int
 	err       error
 	complete  error
+}
+
+func (l *last) Delayed(_ context.Context, _ Ref, attempt bool, why string) error {
+	if l.waits = why; attempt {
+		l.attempts++
+	}
+	return nil
 }
 
 func (l *last) Fail(_ context.Context, _ Ref, code rag.Code, _ string) error {
@@ -52,18 +61,20 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 		want      error // nil, or an instruction of its type
 		code      rag.Code
 		discarded int
+		waits     string
+		attempts  int
 	}{
 		{name: "done", result: nil, want: nil},
 		{name: "done before", result: ErrDone, want: nil},
 		{name: "overtaken", result: ErrStale, want: nil, discarded: 1},
-		{name: "first error", result: reset, want: reset},
+		{name: "first error", result: reset, want: reset, waits: "a step failed and is tried again; the server's log tells why", attempts: 1},
 		{name: "third error", job: row(1, failed, failed), result: reset, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
-		{name: "a rescue is no error", job: row(4, failed, rescue, rescue), result: reset, want: reset},
+		{name: "a rescue is no error", job: row(4, failed, rescue, rescue), result: reset, want: reset, waits: "a step failed and is tried again; the server's log tells why", attempts: 1},
 		{name: "permanent", result: rag.Fail(rag.CodeEncrypted, "x"), want: &river.JobCancelError{}, code: rag.CodeEncrypted, discarded: 1},
 		{name: "failed before", result: rag.Fail(rag.CodeEncrypted, "x"), failing: ErrStale, want: &river.JobCancelError{}, code: rag.CodeEncrypted, discarded: 1},
 		{name: "ready before", result: rag.Fail(rag.CodeEncrypted, "x"), failing: ErrDone, want: nil, code: rag.CodeEncrypted},
-		{name: "model away", job: row(3, failed, failed), result: rag.Fail(rag.CodeUnavailable, "x"), want: &river.JobSnoozeError{}},
-		{name: "disk full", job: row(3, failed, failed), result: rag.Fail(rag.CodeFull, "x"), want: &river.JobSnoozeError{}},
+		{name: "model away", job: row(3, failed, failed), result: rag.Fail(rag.CodeUnavailable, "x"), want: &river.JobSnoozeError{}, waits: "x"},
+		{name: "disk full", job: row(3, failed, failed), result: rag.Fail(rag.CodeFull, "x"), want: &river.JobSnoozeError{}, waits: "x"},
 		{name: "model busy", result: ofModel(rag.Fail(rag.CodeBusy, "x")), want: &river.JobSnoozeError{}},
 		{name: "server stops", ctx: stopping, job: row(3, failed, failed), result: reset, want: context.Canceled},
 		{name: "too slow, the third time", expired: true, job: row(3, failed, failed), result: context.DeadlineExceeded, want: &river.JobCancelError{}, code: rag.CodeInternal, discarded: 1},
@@ -96,6 +107,8 @@ func TestStepTurnsResultsIntoInstructions(t *testing.T) {
 			}
 			require.Equal(t, c.code, end.code)
 			require.Equal(t, c.discarded, end.discarded)
+			require.Equal(t, c.waits, end.waits)
+			require.Equal(t, c.attempts, end.attempts)
 		})
 	}
 }

@@ -47,6 +47,8 @@ type Document struct {
 	State       State // of the newest version
 	ErrorCode   Code
 	Error       string // one sentence for the user
+	Attempts    int    // how often a step of the newest version ended in an error
+	WaitsFor    string // one sentence: why the newest version does not go on just now
 	Chunks      int    // of the newest version
 	ChunksDone  int
 	Labels

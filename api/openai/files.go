@@ -28,6 +28,8 @@ type Document struct {
 	Filename    string     `json:"filename"` // relative path in the store
 	Status      string     `json:"status"`   // queued, parsing, embedding, ready or failed
 	Error       *FileError `json:"error"`
+	Attempts    int        `json:"attempts"`    // how often a step of the newest version ended in an error
+	WaitingFor  *string    `json:"waiting_for"` // a sentence, while something keeps it from going on
 	Bytes       int64      `json:"bytes"`
 	MediaType   string     `json:"media_type"`
 	SHA256      string     `json:"sha256"`

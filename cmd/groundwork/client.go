@@ -108,6 +108,8 @@ type document struct {
 	Filename   string         `json:"filename"`
 	Status     string         `json:"status"`
 	Error      *problem       `json:"error"`
+	Attempts   int            `json:"attempts,omitempty"`
+	WaitingFor string         `json:"waiting_for,omitempty"`
 	SHA256     string         `json:"sha256,omitempty"`
 	Bytes      int64          `json:"bytes,omitempty"`
 	Version    int            `json:"version,omitempty"`

@@ -59,6 +59,12 @@ func (c *cli) listDocuments(ctx context.Context, api *client, store, state strin
 		if d.Status == "embedding" {
 			line = fmt.Sprintf("%s (%d of %d passages)", d.Filename, d.ChunksDone, d.Chunks)
 		}
+		if d.Attempts > 1 || d.WaitingFor != "" {
+			line += fmt.Sprintf("; failed attempts: %d", d.Attempts)
+		}
+		if d.WaitingFor != "" {
+			line += "; waits: " + d.WaitingFor
+		}
 		c.printf("%-9s  %s  %s\n", d.Status, d.ID, line)
 	}
 	return nil

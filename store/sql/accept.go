@@ -145,8 +145,8 @@ func (s *Store) insert(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
 		return rag.Document{}, err
 	}
-	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(20)+")",
-		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, "{}", "[]", 0, owned)
+	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(22)+")",
+		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, "{}", "[]", 0, 0, "", owned)
 	if err == nil {
 		_, err = s.label(ctx, tx, &d, a.Labels)
 	}
@@ -160,9 +160,9 @@ func (s *Store) renew(ctx context.Context, tx *txn, d *rag.Document, a ingest.Ac
 		return err
 	}
 	d.SHA256, d.Bytes, d.MediaType, d.State = a.SHA256, a.Bytes, a.MediaType, rag.StateQueued
-	d.ErrorCode, d.Error, d.Chunks, d.ChunksDone, d.Described, d.UpdatedAt = "", "", 0, 0, false, moment(now)
+	d.ErrorCode, d.Error, d.Attempts, d.WaitsFor, d.Chunks, d.ChunksDone, d.Described, d.UpdatedAt = "", "", 0, "", 0, 0, false, moment(now)
 	_, err = tx.ExecContext(ctx, `UPDATE documents SET sha256 = ?, bytes = ?, media_type = ?, version = ?, state = ?,
-		error_code = '', error = '', chunks = 0, chunks_done = 0, described = 0, updated_at = ? WHERE store_id = ? AND id = ?`,
+		error_code = '', error = '', attempts = 0, waits_for = '', chunks = 0, chunks_done = 0, described = 0, updated_at = ? WHERE store_id = ? AND id = ?`,
 		d.SHA256, d.Bytes, d.MediaType, d.Version, d.State, now, d.StoreID, d.ID)
 	if err != nil || a.FileID != "" {
 		return err

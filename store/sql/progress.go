@@ -83,7 +83,7 @@ func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunk
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE documents SET state = ?, chunks = ?, chunks_done = 0, updated_at = ? WHERE store_id = ? AND id = ?",
+		_, err = tx.ExecContext(ctx, "UPDATE documents SET state = ?, waits_for = '', chunks = ?, chunks_done = 0, updated_at = ? WHERE store_id = ? AND id = ?",
 			rag.StateEmbedding, len(chunks), s.now(), ref.StoreID, ref.DocumentID)
 		if err != nil {
 			return err
@@ -202,7 +202,7 @@ func (s *Store) Embedded(ctx context.Context, ref ingest.Ref, from, to int) erro
 		if n, err := done.RowsAffected(); err != nil || n == 0 {
 			return err // counted before
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE documents SET chunks_done = chunks_done + ?, updated_at = ? WHERE store_id = ? AND id = ?",
+		_, err = tx.ExecContext(ctx, "UPDATE documents SET chunks_done = chunks_done + ?, waits_for = '', updated_at = ? WHERE store_id = ? AND id = ?",
 			to-from, s.now(), ref.StoreID, ref.DocumentID)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, er
 		if err != nil {
 			return err
 		}
-		err = tx.exec(ctx, "UPDATE documents SET state = ?, live_version = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+		err = tx.exec(ctx, "UPDATE documents SET state = ?, live_version = ?, waits_for = '', updated_at = ? WHERE store_id = ? AND id = ?",
 			doc.State, ref.Version, s.now(), ref.StoreID, ref.DocumentID)
 		if err != nil {
 			return err
@@ -90,8 +90,29 @@ func (s *Store) Fail(ctx context.Context, ref ingest.Ref, code rag.Code, message
 		if err := clear(ctx, tx, ref); err != nil {
 			return err
 		}
-		return tx.exec(ctx, "UPDATE documents SET state = ?, error_code = ?, error = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+		return tx.exec(ctx, "UPDATE documents SET state = ?, error_code = ?, error = ?, attempts = attempts + 1, waits_for = '', updated_at = ? WHERE store_id = ? AND id = ?",
 			rag.StateFailed, code, message, s.now(), ref.StoreID, ref.DocumentID)
+	})
+}
+
+// Delayed records what the version waits for, and whether an attempt was used up.
+func (s *Store) Delayed(ctx context.Context, ref ingest.Ref, attempt bool, why string) error {
+	if !attempt {
+		known, err := s.Document(ctx, ref.Scope(), ref.DocumentID)
+		if doc, err := judged(ref, known, err); err != nil || doc.WaitsFor == why {
+			return err
+		}
+	}
+	return s.write(ctx, "delay a document", func(ctx context.Context, tx *txn) error {
+		if _, err := lockCurrent(ctx, tx, ref); err != nil {
+			return err
+		}
+		used := 0
+		if attempt {
+			used = 1
+		}
+		return tx.exec(ctx, "UPDATE documents SET attempts = attempts + ?, waits_for = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+			used, why, s.now(), ref.StoreID, ref.DocumentID)
 	})
 }
 

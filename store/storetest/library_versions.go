@@ -232,6 +232,8 @@ func requireAll(t *testing.T, f Fixture, ref ingest.Ref, want error) {
 	_, err = f.Ready(t.Context(), ref)
 	require.ErrorIs(t, err, want)
 	require.ErrorIs(t, f.Fail(t.Context(), ref, rag.CodeInternal, "x"), want)
+	require.ErrorIs(t, f.Delayed(t.Context(), ref, true, "x"), want)
+	require.ErrorIs(t, f.Delayed(t.Context(), ref, false, "x"), want)
 }
 
 func failSuite(t *testing.T, open OpenLibrary) {
@@ -244,7 +246,38 @@ func failSuite(t *testing.T, open OpenLibrary) {
 		require.Equal(t, rag.StateFailed, got.State)
 		require.Equal(t, rag.CodeNoText, got.ErrorCode)
 		require.Equal(t, "run OCR on it", got.Error)
+		require.Equal(t, 1, got.Attempts)
 		requireAll(t, f, refOf(doc), ingest.ErrStale)
+	})
+	t.Run("a document says what it waits for, until it goes on", func(t *testing.T) {
+		t.Parallel()
+		f := open(t, Limits{})
+		doc := f.upload(t, f.scope(t, "handbook"), "leave.md", "text")
+		ref := refOf(doc)
+		requireDelay := func(attempts int, why string) {
+			t.Helper()
+			got := f.document(t, doc)
+			require.Equal(t, attempts, got.Attempts)
+			require.Equal(t, why, got.WaitsFor)
+		}
+		for range 2 {
+			require.NoError(t, f.Delayed(t.Context(), ref, false, "the model server is away"))
+			requireDelay(0, "the model server is away")
+		}
+		for n := range 2 {
+			require.NoError(t, f.Delayed(t.Context(), ref, true, "it failed"))
+			requireDelay(n+1, "it failed")
+		}
+		require.NoError(t, f.SaveText(t.Context(), ref, "a b", words(ref, "a b"), 1))
+		requireDelay(2, "")
+		require.NoError(t, f.Delayed(t.Context(), ref, false, "the disk is full"))
+		require.NoError(t, f.Embedded(t.Context(), ref, 0, 1))
+		requireDelay(2, "")
+		require.NoError(t, f.Fail(t.Context(), ref, rag.CodeEmbedding, "x"))
+		requireDelay(3, "")
+		again, _, err := f.Accept(t.Context(), upload(ref.Scope(), "leave.md", "text"))
+		require.NoError(t, err)
+		require.Zero(t, again.Attempts)
 	})
 	t.Run("the same content again is a new try", func(t *testing.T) {
 		t.Parallel()
