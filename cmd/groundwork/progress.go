@@ -73,7 +73,11 @@ func (p *progress) left(n int64) string {
 		return ""
 	}
 	rest := time.Duration(float64(time.Since(p.began)) * float64(p.total-n) / float64(n-p.from))
-	return fmt.Sprintf(", %.1f%s a second, about %s left", float64(n-p.from)/time.Since(p.began).Seconds(), p.unit, rest.Round(time.Second))
+	pace, per := float64(n-p.from)/time.Since(p.began).Seconds(), "second"
+	if pace < 0.5 {
+		pace, per = pace*60, "minute"
+	}
+	return fmt.Sprintf(", %.1f%s a %s, about %s left", pace, p.unit, per, rest.Round(time.Second))
 }
 
 func (p *progress) set(n int) { p.set64(int64(n)) }
