@@ -91,29 +91,37 @@ func (s *Service) pending(ctx context.Context, r Removal, do func(context.Contex
 	})
 }
 
-// clean takes the targets out of the index; it is called with the removal's lock held.
+// clean takes the targets out of the index and writes down what they were; it is
+// called with the removal's lock held.
 func (s *Service) clean(ctx context.Context, r Removal) error {
-	var chunks, vectors int
+	chunks, vectors, err := s.take(ctx, r)
+	if err == nil {
+		failpoint.Reached(failpoint.RemoveCleaned)
+	}
+	if chunks > 0 {
+		err = errors.Join(err, s.Trash.Swept(ctx, r, chunks, vectors))
+	}
+	return err
+}
+
+// take removes the targets from the index; chunks and vectors are what went, also with an error.
+func (s *Service) take(ctx context.Context, r Removal) (chunks, vectors int, err error) {
 	for _, t := range r.Targets {
 		if err := ctx.Err(); err != nil { // this process stood still, and the lock may be another's
-			return err
+			return chunks, vectors, err
 		}
 		scope := rag.Scope{Tenant: r.Tenant, Store: t.StoreID}
 		if t.DocumentID == "" {
 			if err := s.Index.RemoveStore(ctx, scope); err != nil {
-				return err
+				return chunks, vectors, err
 			}
 			continue
 		}
 		c, v, err := s.Index.Remove(ctx, scope, t.DocumentID)
 		if err != nil {
-			return err
+			return chunks, vectors, err
 		}
 		chunks, vectors = chunks+c, vectors+v
 	}
-	failpoint.Reached(failpoint.RemoveCleaned)
-	if chunks == 0 {
-		return nil
-	}
-	return s.Trash.Swept(ctx, r, chunks, vectors)
+	return chunks, vectors, nil
 }

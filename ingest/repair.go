@@ -22,7 +22,8 @@ type Renewer interface {
 	Renew(ctx context.Context, scope rag.Scope, documentID string) (queued bool, err error)
 	// Lose shows the document as failed (rag.CodeOriginal) with a message. Unless sound,
 	// its searchable version and all others go, and the caller takes them out of the index.
-	Lose(ctx context.Context, d rag.Document, sound bool, message string) error
+	// False: it was deleted, or has a newer version, and nothing was done.
+	Lose(ctx context.Context, d rag.Document, sound bool, message string) (marked bool, err error)
 }
 
 // Repair is what Repairer did.
@@ -101,6 +102,8 @@ func (r *Repairer) plan(ctx context.Context, faults []Fault) (plan, error) {
 		at := place{rag.Scope{Tenant: f.Tenant, Store: f.Store}, f.Document}
 		_, known := p.rows[at]
 		switch {
+		case f.Kind == FaultOriginal && f.unread:
+			p.left = append(p.left, f)
 		case f.Kind == FaultOriginal:
 			p.originals[f.Original] = true
 		case f.Kind == FaultOrphan:
@@ -143,7 +146,7 @@ func (r *Repairer) mend(ctx context.Context, p plan, out *Repair) error {
 		}
 	}
 	for at := range p.describe {
-		if err := r.Index.Describe(ctx, at.scope, Describe(p.rows[at])); err != nil {
+		if err := r.describe(ctx, at); err != nil {
 			return fmt.Errorf("document %s: %w", at.document, err)
 		}
 	}
@@ -163,15 +166,35 @@ func (r *Repairer) mend(ctx context.Context, p plan, out *Repair) error {
 	return nil
 }
 
+// describe tells the index what the document's row says now.
+func (r *Repairer) describe(ctx context.Context, at place) error {
+	return r.locked(ctx, describeLock(at.scope.Store, at.document), func(ctx context.Context) error {
+		d, err := r.Verifier.Records.Document(ctx, at.scope, at.document)
+		if rag.CodeOf(err) == rag.CodeNotFound {
+			return nil // removed, and what the index holds of it goes
+		}
+		if err != nil {
+			return err
+		}
+		return r.Index.Describe(ctx, at.scope, Describe(d))
+	})
+}
+
 func (r *Repairer) exorcise(ctx context.Context, at place, staged int) error {
 	switch {
-	case staged == wholeStore:
+	case staged == wholeStore: // ids of stores are never given twice
 		return r.Index.RemoveStore(ctx, at.scope)
-	case staged > 0:
+	case staged > 0: // nor are versions
 		return r.Index.Discard(ctx, at.scope, at.document, staged)
 	}
-	_, _, err := r.Index.Remove(ctx, at.scope, at.document)
-	return err
+	return r.locked(ctx, documentLock(at.scope.Store, at.document), func(ctx context.Context) error {
+		_, err := r.Verifier.Records.Document(ctx, at.scope, at.document)
+		if rag.CodeOf(err) != rag.CodeNotFound {
+			return err // attached again
+		}
+		_, _, err = r.Index.Remove(ctx, at.scope, at.document)
+		return err
+	})
 }
 
 // lose marks the documents that cannot be made anew: their original is lost, or
@@ -184,23 +207,44 @@ func (r *Repairer) lose(ctx context.Context, p plan, out *Repair) error {
 			continue
 		}
 		sound := d.LiveVersion > 0 && !p.renew[at]
-		if err := r.Renewer.Lose(ctx, d, sound, lossMessage(gone, sound)); err != nil {
+		done, err := r.loseOne(ctx, at, d, sound, lossMessage(gone, sound))
+		if err != nil {
 			return fmt.Errorf("document %s: %w", d.ID, err)
 		}
-		if !sound {
-			if _, _, err := r.Index.Remove(ctx, at.scope, d.ID); err != nil {
-				return fmt.Errorf("document %s: %w", d.ID, err)
-			}
-		}
 		marked[d.SHA256] = true
+		if !done {
+			continue
+		}
 		out.Lost = append(out.Lost, Loss{Tenant: d.Tenant, Store: d.StoreID, Document: d.ID, Path: d.Path, Answers: sound})
 	}
 	for _, f := range out.Audit.Faults {
-		if f.Kind == FaultOriginal && !marked[f.Original] {
+		if f.Kind == FaultOriginal && !f.unread && !marked[f.Original] {
 			out.Left = append(out.Left, f)
 		}
 	}
 	return r.clear(ctx, p)
+}
+
+// loseOne marks a document and takes it out of the index unless it is sound. Nobody
+// attaches it meanwhile; a new version that somebody sends begins anew.
+func (r *Repairer) loseOne(ctx context.Context, at place, d rag.Document, sound bool, message string) (marked bool, err error) {
+	err = r.locked(ctx, documentLock(at.scope.Store, at.document), func(ctx context.Context) error {
+		if marked, err = r.Renewer.Lose(ctx, d, sound, message); err != nil || !marked || sound {
+			return err
+		}
+		if _, _, err = r.Index.Remove(ctx, at.scope, d.ID); err != nil {
+			return err
+		}
+		now, err := r.Verifier.Records.Document(ctx, at.scope, d.ID)
+		if rag.CodeOf(err) == rag.CodeNotFound {
+			return nil
+		}
+		if err == nil && now.Version != d.Version {
+			_, err = r.Renewer.Renew(ctx, at.scope, d.ID)
+		}
+		return err
+	})
+	return marked, err
 }
 
 func lossMessage(gone, sound bool) string {
@@ -219,8 +263,8 @@ func lossMessage(gone, sound bool) string {
 func (r *Repairer) clear(ctx context.Context, p plan) error {
 	for sum := range p.originals {
 		err := r.locked(ctx, contentLock(sum), func(ctx context.Context) error {
-			if _, err := r.Verifier.hash(ctx, sum); err == nil || ctx.Err() != nil || rag.CodeOf(err) == rag.CodeUnavailable {
-				return ctx.Err() // somebody brought it back
+			if _, err := r.Verifier.hash(ctx, sum); err == nil || ctx.Err() != nil || !lost(err) {
+				return ctx.Err() // somebody brought it back, or nobody can tell
 			}
 			return r.Files.Delete(ctx, sum)
 		})

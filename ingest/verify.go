@@ -44,7 +44,8 @@ type Fault struct {
 	Original string `json:"original,omitempty"` // its SHA-256
 	Detail   string `json:"detail"`
 
-	staged int // version of a ghost that no search finds; wholeStore when the store is one
+	staged int  // version of a ghost that no search finds; wholeStore when the store is one
+	unread bool // of an original: it could not be read, and may be sound
 }
 
 const wholeStore = -1
@@ -148,6 +149,7 @@ func (v *Verifier) audit(ctx context.Context) (Audit, error) {
 }
 
 // strangers are entries of stores that the library does not know, and what belongs to no store.
+// Stores that were made since known was listed are looked up.
 func (v *Verifier) strangers(ctx context.Context, a *Audit, known map[rag.Scope]bool) error {
 	unsound, err := v.Index.Unsound(ctx, rag.Scope{})
 	if err != nil {
@@ -159,6 +161,13 @@ func (v *Verifier) strangers(ctx context.Context, a *Audit, known map[rag.Scope]
 	scopes, err := v.Index.Scopes(ctx)
 	if err != nil {
 		return fmt.Errorf("list the index's stores: %w", err)
+	}
+	err = v.Records.EachStore(ctx, func(st rag.Store) error {
+		known[rag.Scope{Tenant: st.Tenant, Store: st.ID}] = true
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list stores: %w", err)
 	}
 	for _, scope := range scopes {
 		if known[scope] {
@@ -183,22 +192,22 @@ func (v *Verifier) originals(ctx context.Context, a *Audit, documents map[string
 	if err != nil {
 		return fmt.Errorf("list files: %w", err)
 	}
-	lost := lostFiles(documents)
+	told := lostFiles(documents)
 	for sum, files := range wanted {
 		n, err := v.hash(ctx, sum)
-		if err != nil && (ctx.Err() != nil || rag.CodeOf(err) == rag.CodeUnavailable) {
+		if err != nil && (ctx.Err() != nil || elsewhere(err)) {
 			return err
 		}
 		a.Originals, a.Bytes = a.Originals+1, a.Bytes+n
 		if err == nil {
 			continue
 		}
-		if !slices.ContainsFunc(files, func(id string) bool { return !lost[id] }) {
+		if !slices.ContainsFunc(files, func(id string) bool { return !told[id] }) {
 			a.Lost++
 			continue
 		}
 		if free, look := v.Records.Unreferenced(ctx, []string{sum}); look != nil || len(free) == 0 { // else it was deleted meanwhile
-			a.add(Fault{Kind: FaultOriginal, Original: sum, Detail: err.Error()})
+			a.add(Fault{Kind: FaultOriginal, Original: sum, Detail: err.Error(), unread: !lost(err)})
 		}
 	}
 	var strangers []string
@@ -230,6 +239,16 @@ func lostFiles(documents map[string][]rag.Document) map[string]bool {
 	return lost
 }
 
+// elsewhere tells whether the server of the originals, or this machine's disk, is why one cannot be read.
+func elsewhere(err error) bool {
+	return rag.CodeOf(err) == rag.CodeUnavailable || rag.CodeOf(err) == rag.CodeFull
+}
+
+// lost tells whether an original is missing or not what its name says. Any other error may be the machine's.
+func lost(err error) bool {
+	return rag.CodeOf(err) == rag.CodeNotFound || rag.CodeOf(err) == rag.CodeOriginal
+}
+
 func (v *Verifier) hash(ctx context.Context, sum string) (n int64, err error) {
 	r, err := v.Files.Open(ctx, sum)
 	if err != nil {
@@ -241,7 +260,7 @@ func (v *Verifier) hash(ctx context.Context, sum string) (n int64, err error) {
 		return n, err
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
-		return n, fmt.Errorf("its bytes hash to %s", got)
+		return n, rag.Fail(rag.CodeOriginal, "its bytes hash to "+got)
 	}
 	return n, nil
 }

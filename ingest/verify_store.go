@@ -155,8 +155,8 @@ func (s *storeAudit) entry(h Held, seen map[string]bool) []Fault {
 		if d.Described && h.Mark != Describe(d).Mark() {
 			out = append(out, s.fault(FaultLabels, h.DocumentID, "chunk "+h.ChunkID))
 		}
-	case !h.Published && h.Version == d.Version && !d.State.Done():
-		// staged, and its version is on its way
+	case !h.Published && h.Version <= d.Version && !d.State.Done():
+		// staged, and its version is on its way; one before it may be published until then
 	default:
 		ghost := s.fault(FaultGhost, h.DocumentID, fmt.Sprintf("chunk %s of version %d", h.ChunkID, h.Version))
 		if !h.Published {
@@ -215,9 +215,27 @@ func (s *storeAudit) frequencies(ctx context.Context) error {
 		some := float64(s.holding[t])
 		want := max(1e-6, math.Log((n-some+0.5)/(some+0.5)))
 		if math.Abs(weights[i]-want) > 1e-6*max(1, want) {
+			if same, err := s.still(ctx); err != nil || !same {
+				return err
+			}
 			s.add(s.fault(FaultFreq, "", fmt.Sprintf("a term that %d of %d chunks hold weighs %.6f instead of %.6f", s.holding[t], len(s.expect), weights[i], want)))
 			return nil
 		}
 	}
 	return nil
+}
+
+// still tells whether the store has the documents that it had when the walk began, as they were.
+func (s *storeAudit) still(ctx context.Context) (bool, error) {
+	now, same := 0, true
+	err := s.Records.EachDocument(ctx, func(d rag.Document) error {
+		if d.StoreID != s.scope.Store || d.Tenant != s.scope.Tenant {
+			return nil
+		}
+		before, known := s.rows[d.ID]
+		now++
+		same = same && known && before.Version == d.Version && before.LiveVersion == d.LiveVersion && before.State == d.State
+		return nil
+	})
+	return same && now == len(s.rows), err
 }

@@ -19,6 +19,7 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"groundwork/ingest"
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
@@ -100,7 +101,7 @@ func (b *Bucket) Stage(ctx context.Context, r io.Reader, limit int64) (ingest.St
 		err = s.Keep(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, disk.Mark(errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
@@ -238,7 +239,7 @@ func (b *Bucket) deadline(ctx context.Context, bytes int64) (context.Context, co
 func spool(dir string) (*os.File, error) {
 	tmp, err := os.CreateTemp(dir, "blob-")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
+		return nil, disk.Mark(fmt.Errorf("make a temporary file: %w", err))
 	}
 	if err := os.Remove(tmp.Name()); err != nil {
 		return nil, fmt.Errorf("make a temporary file: %w", errors.Join(err, tmp.Close()))

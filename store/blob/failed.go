@@ -12,6 +12,7 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
 
+	"groundwork/internal/disk"
 	"groundwork/rag"
 )
 
@@ -43,7 +44,7 @@ func failed(ctx context.Context, operation string, err error) error {
 	err = fmt.Errorf("%s: %w", operation, err)
 	switch {
 	case errors.As(err, &local):
-		return err
+		return disk.Mark(err)
 	case code == "NoSuchBucket":
 		return unavailable(err, "the bucket of store.files does not exist; create it")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

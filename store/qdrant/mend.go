@@ -3,6 +3,7 @@ package qdrant
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	qc "github.com/qdrant/go-client/qdrant"
 
@@ -31,29 +32,48 @@ func (x *Index) Unsound(ctx context.Context, scope rag.Scope) (string, error) {
 }
 
 // Mend makes a store's part of the ledger anew from its points. Documents are
-// found again one after the other.
+// found again one after the other. What is published meanwhile is looked for
+// until nothing new is there: its place in the ledger may have gone with the rest.
 func (x *Index) Mend(ctx context.Context, scope rag.Scope) error {
-	newest := map[string]int{}
-	err := x.scroll(ctx, within(scope, live(true)), nil, func(p *qc.RetrievedPoint) error {
-		e := editionOf(p.GetPayload())
-		newest[e.document] = max(newest[e.document], e.version)
-		return nil
-	})
+	fresh, err := x.newest(ctx, scope)
+	if err == nil {
+		err = x.ledger.Forget(ctx, scope, "")
+	}
 	if err != nil {
 		return wrap("mend the index", err)
 	}
-	if err := x.ledger.Forget(ctx, scope, ""); err != nil {
-		return wrap("mend the index", err)
-	}
-	for document, n := range newest {
-		p := publication{x: x, scope: scope, document: document, version: n}
-		chunks, frequencies, err := p.terms(ctx)
-		if err == nil && chunks > 0 {
-			_, err = x.ledger.Publish(ctx, scope, document, n, chunks, frequencies)
+	for mended := map[string]int{}; ; {
+		for document, n := range fresh {
+			if err := x.mendOne(ctx, publication{x: x, scope: scope, document: document, version: n}); err != nil {
+				return wrap("mend the index", err)
+			}
+			mended[document] = n
 		}
-		if err != nil {
+		if fresh, err = x.newest(ctx, scope); err != nil {
 			return wrap("mend the index", err)
 		}
+		maps.DeleteFunc(fresh, func(document string, n int) bool { return mended[document] >= n })
+		if len(fresh) == 0 {
+			return nil
+		}
 	}
-	return nil
+}
+
+// newest gives the newest version of each document that has searchable points.
+func (x *Index) newest(ctx context.Context, scope rag.Scope) (map[string]int, error) {
+	versions := map[string]int{}
+	err := x.scroll(ctx, within(scope, live(true)), nil, func(p *qc.RetrievedPoint) error {
+		e := editionOf(p.GetPayload())
+		versions[e.document] = max(versions[e.document], e.version)
+		return nil
+	})
+	return versions, err
+}
+
+func (x *Index) mendOne(ctx context.Context, p publication) error {
+	chunks, frequencies, err := p.terms(ctx)
+	if err == nil && chunks > 0 {
+		_, err = x.ledger.Publish(ctx, p.scope, p.document, p.version, chunks, frequencies)
+	}
+	return err
 }

@@ -89,12 +89,14 @@ func again(d rag.Document) ingest.Accepted {
 // Lose says that the original of a document that nothing is done with is gone.
 // Its searchable version stays when it is sound; else all versions go, and the
 // index is to forget them.
-func (s *Store) Lose(ctx context.Context, d rag.Document, sound bool, message string) error {
-	return s.write(ctx, "mark a document whose original is lost", func(ctx context.Context, tx *txn) error {
+func (s *Store) Lose(ctx context.Context, d rag.Document, sound bool, message string) (marked bool, err error) {
+	err = s.write(ctx, "mark a document whose original is lost", func(ctx context.Context, tx *txn) error {
 		doc, err := lockDocument(ctx, tx, rag.Scope{Tenant: d.Tenant, Store: d.StoreID}, d.ID)
 		if err != nil || doc.Version != d.Version || !doc.State.Done() {
+			marked = false
 			return absent(err) // somebody was faster with a new version
 		}
+		marked = true
 		live := doc.LiveVersion
 		if !sound {
 			live = 0
@@ -105,6 +107,7 @@ func (s *Store) Lose(ctx context.Context, d rag.Document, sound bool, message st
 		return tx.exec(ctx, "UPDATE documents SET state = ?, error_code = ?, error = ?, live_version = ?, updated_at = ? WHERE store_id = ? AND id = ?",
 			rag.StateFailed, rag.CodeOriginal, message, live, s.now(), d.StoreID, d.ID)
 	})
+	return marked && err == nil, err
 }
 
 // begun tells whether something of the document's newest version may have reached the index.
