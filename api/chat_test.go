@@ -182,10 +182,9 @@ func TestChatFailsInTheMiddle(t *testing.T) {
 // hanging emits one piece, tells that it did, and waits for its context to end.
 func hanging(begun chan<- struct{}, ended chan<- error) func(context.Context, rag.Question, func(rag.Delta) error) (rag.Answer, error) {
 	return func(ctx context.Context, _ rag.Question, emit func(rag.Delta) error) (rag.Answer, error) {
-		if err := emit(rag.Delta{Text: "You"}); err != nil {
-			return rag.Answer{}, err
+		if err := emit(rag.Delta{Text: "You"}); err == nil {
+			begun <- struct{}{}
 		}
-		begun <- struct{}{}
 		<-ctx.Done()
 		ended <- context.Cause(ctx)
 		return rag.Answer{}, &rag.Error{Code: rag.CodeUnavailable, Message: "Gone.", Err: ctx.Err()}

@@ -185,7 +185,7 @@ func TestUploadCutOff(t *testing.T) {
 // A client that sends nothing more is told so, and holds nothing.
 func TestUploadTooSlow(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(_ *api.Deps, o *api.Options) { o.ClientIdle = 50 * time.Millisecond })
+	b := setup(t, func(_ *api.Deps, o *api.Options) { o.ClientIdle = time.Second })
 	for path, contentType := range map[string]string{docsPath: "multipart/form-data; boundary=x", "/v1/search": "application/json"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(b.URL, "http://"))
 		require.NoError(t, err)

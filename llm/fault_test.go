@@ -22,8 +22,8 @@ const answer = "The answer is forty-two and nothing else at all."
 
 // hasty makes the limits short, for faults that are about time.
 func hasty(co *llm.ChatOptions, eo *llm.EmbedOptions) {
-	co.Timeouts = llm.Timeouts{FirstToken: 2 * time.Second, Idle: 500 * time.Millisecond, Total: 10 * time.Second}
-	eo.Timeout, eo.QueryTimeout = 500*time.Millisecond, 500*time.Millisecond
+	co.Timeouts = llm.Timeouts{FirstToken: 5 * time.Second, Idle: 2 * time.Second, Total: 20 * time.Second}
+	eo.Timeout, eo.QueryTimeout = 2*time.Second, 2*time.Second
 }
 
 func TestChatFaults(t *testing.T) {
@@ -166,7 +166,7 @@ func TestClientThatLeavesStopsTheGeneration(t *testing.T) {
 			return errors.Join(err, resp.Body.Close(), io.ErrClosedPipe)
 		},
 		"forward cancelled, not streamed": func(ctx context.Context, _ *llm.Chat, models *llm.Models) error {
-			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 			defer cancel()
 			resp, err := models.Forward(ctx, "", llm.ServerChat, "/v1/chat/completions", []byte(`{"messages":[{"role":"user","content":"Go on."}]}`))
 			if err == nil {
@@ -190,7 +190,7 @@ func TestSlowReaderDoesNotTripTheIdleLimit(t *testing.T) {
 	t.Parallel()
 	s, chat, _ := setup(t, script(answer), hasty)
 	read := make(chan struct{})
-	timer := time.AfterFunc(900*time.Millisecond, func() { close(read) })
+	timer := time.AfterFunc(3*time.Second, func() { close(read) })
 	defer timer.Stop()
 	got := ""
 	_, err := chat.Generate(t.Context(), ask("What?"), func(piece string) error {

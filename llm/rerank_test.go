@@ -123,7 +123,11 @@ func TestRerankerFaults(t *testing.T) {
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			s, r := reranker(t, llmtest.Options{}, func(o *llm.RerankOptions) { o.Timeout = 500 * time.Millisecond })
+			limit := time.Minute
+			if kind == llmtest.HangBefore || kind == llmtest.HangMid {
+				limit = 2 * time.Second
+			}
+			s, r := reranker(t, llmtest.Options{}, func(o *llm.RerankOptions) { o.Timeout = limit })
 			s.Inject(llmtest.Fault{Kind: kind})
 			scores, err := r.Rerank(t.Context(), reranked, shelf)
 			require.Nil(t, scores)

@@ -70,7 +70,7 @@ func TestAdaptersOfTheRegistryAreServed(t *testing.T) {
 	model := llmtest.Start(t, llmtest.Options{Flavour: llmtest.VLLM, Adapters: []string{"acme-v1"}})
 	cfg := config(t, t.TempDir(), model)
 	s := start(t, cfg)
-	s.ready(10 * time.Second)
+	s.ready(time.Minute)
 	s.upload("h", "leave.md", "# Leave\n\nEmployees get 30 days of annual leave.")
 	require.NotContains(t, strings.Join(s.models(), " "), "+")
 
@@ -94,7 +94,7 @@ func TestAServerThatMixesAdaptersServesNone(t *testing.T) {
 	cfg := config(t, t.TempDir(), model)
 	randomAdapter(t, cfg, "acme", tune.Base{Model: "test-chat"}, 1)
 	s := start(t, cfg)
-	s.ready(10 * time.Second)
+	s.ready(time.Minute)
 	var state struct {
 		Ready  bool
 		Checks []struct {

@@ -146,7 +146,7 @@ func TestStopEndsOpenStreamsWithAFinalEvent(t *testing.T) {
 		return llmtest.Reply{Text: "word ", Endless: true, Pace: 20 * time.Millisecond}
 	}})
 	cfg := config(t, t.TempDir(), model)
-	cfg.Server.ShutdownGrace = 2 * time.Second
+	cfg.Server.ShutdownGrace = 6 * time.Second
 	s := start(t, cfg)
 	s.upload("h", "leave.md", handbook(3))
 	resp := s.do(http.MethodPost, "/v1/chat/completions", "application/json",

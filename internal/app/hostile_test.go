@@ -17,7 +17,7 @@ import (
 // all of them). Each ends as ready or failed with a code; the file sent after
 // each class is indexed and found, and when they are deleted the server holds at most 50 MB more.
 func TestHostileUploads(t *testing.T) {
-	t.Parallel()
+	// Not parallel: others' memory would be taken for the server's.
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("what nobody may read"), 0o600))
 	step := parsetest.PerClass / 2

@@ -33,7 +33,7 @@ func (s *server) labelled(store, filename, content string, fields ...string) doc
 	_, err = io.WriteString(part, content)
 	require.NoError(s.t, err)
 	require.NoError(s.t, w.Close())
-	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=60s", w.FormDataContentType(), body)
+	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=600s", w.FormDataContentType(), body)
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
 	var reply struct{ Data []document }

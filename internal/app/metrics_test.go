@@ -25,7 +25,8 @@ func TestMetricsAfterARun(t *testing.T) {
 	var text string
 	require.Eventually(t, func() bool { // the queue writes a job's end after the document's
 		text = s.get("/metrics")
-		return strings.Contains(text, `groundwork_queue_jobs{kind="parse",state="cancelled"} 1`)
+		return strings.Contains(text, `groundwork_queue_jobs{kind="parse",state="cancelled"} 1`) &&
+			strings.Contains(text, `groundwork_ingest_documents_total{outcome="ready"} 1`)
 	}, 20*time.Second, 20*time.Millisecond)
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	require.NoError(t, err)

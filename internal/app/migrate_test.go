@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,6 +128,7 @@ func (m memory) equal(t *testing.T, other memory) {
 // remember lists all documents, holds the bytes of each to its checksum, and asks
 // questions whose answers are spread over the documents.
 func (s *server) remember(documents int) (m memory) {
+	s.ready(time.Minute) // an answer tells what was measured of the model
 	s.t.Helper()
 	m.documents = s.listed("handbook")
 	require.Len(s.t, m.documents, documents)

@@ -149,7 +149,7 @@ func (d document) String() string {
 func (s *server) upload(store string, files ...string) []document {
 	s.t.Helper()
 	body, contentType := form(s.t, store, files...)
-	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=60s", contentType, body)
+	resp := s.do(http.MethodPost, "/v1/documents?wait=ready&timeout=600s", contentType, body)
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
 	var reply struct{ Data []document }

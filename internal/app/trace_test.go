@@ -166,7 +166,7 @@ func TestOneTraceFromUploadToReady(t *testing.T) {
 	cfg.Telemetry.SampleRatio = 0
 	s := start(t, cfg)
 	body, contentType := form(t, "h", "leave.md", handbook(12))
-	s.traced(http.MethodPost, "/v1/documents?wait=ready&timeout=60s", contentType, body)
+	s.traced(http.MethodPost, "/v1/documents?wait=ready&timeout=600s", contentType, body)
 	require.NoError(t, s.stop())
 
 	edges, byName := spans.tree(clientTrace)

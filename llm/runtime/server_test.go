@@ -122,7 +122,7 @@ func TestServerInCrashLoopSaysWhy(t *testing.T) {
 func TestServerThatNeverAnswersIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	s := server(t, "hang", func(o *runtime.Options) { o.StartTimeout = 100 * time.Millisecond })
-	state := until(t, s, func(st runtime.State) bool { return st.Restarts == 2 })
+	state := until(t, s, func(st runtime.State) bool { return st.Restarts >= 2 })
 	require.Contains(t, state.Error, "no answer within 100ms")
 }
 

@@ -70,8 +70,9 @@ func TestStoppedAndRestarted(t *testing.T) {
 func TestPausedAndResumed(t *testing.T) {
 	t.Parallel()
 	s := qdranttest.StartOwn(t)
-	x := open(t, s, newLedger(), qdrant.Options{Timeout: 3 * time.Second, SearchTimeout: 2 * time.Second})
-	publish(t, x, version("doc", 1, 3)...)
+	ledger := newLedger()
+	publish(t, open(t, s, ledger, qdrant.Options{}), version("doc", 1, 3)...)
+	x := open(t, s, ledger, qdrant.Options{Timeout: 3 * time.Second, SearchTimeout: 2 * time.Second})
 	s.Pause()
 	down(t, x, 6*time.Second)
 	start := time.Now()

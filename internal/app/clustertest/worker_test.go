@@ -1,9 +1,12 @@
 package clustertest_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +66,7 @@ func TestWorkerDrains(t *testing.T) {
 	model := llmtest.Start(t, llmtest.Options{})
 	c := startWith(t, 1, settings{Batch: 4, Model: model.BaseURL()})
 	done := 0
-	for name, takes := range map[string]time.Duration{"short": time.Second, "long": time.Minute} {
+	for name, takes := range map[string]time.Duration{"short": 300 * time.Millisecond, "long": time.Minute} {
 		model.Inject(llmtest.Fault{Kind: llmtest.Slow, Path: "/v1/embeddings", Delay: takes})
 		calls := len(model.Requests("/v1/embeddings"))
 		c.uploadUntilTaken(name+".md", rule(len(name)))
@@ -94,15 +97,29 @@ func TestAStartWaits(t *testing.T) {
 	c := prepare(t, settings{Batch: 4, Model: llmtest.Start(t, llmtest.Options{}).BaseURL()})
 	for name, way := range map[string]*proxy{"database": c.pgWay, "index": c.qdrantWay} {
 		way.refuse()
-		back := time.AfterFunc(3*time.Second, way.listen)
-		began := time.Now()
-		p := newProcess(t, c.settings(name, true))
-		back.Stop()
-		require.Greater(t, time.Since(began), 3*time.Second, "it listens when it can work")
-		t.Logf("works %s after the %s is back", (time.Since(began) - 3*time.Second).Round(time.Millisecond), name)
-		require.Contains(t, p.log(), "the start waits for a service that is away")
+		s := c.settings(name, true)
+		started, end := context.WithCancel(t.Context())
+		back := make(chan time.Time, 1)
+		go func() { back <- waits(started, s); way.listen() }()
+		p := newProcess(t, s)
+		end()
+		since := <-back
+		require.False(t, since.IsZero(), "it listens when it can work")
+		t.Logf("works %s after the %s is back", time.Since(since).Round(time.Millisecond), name)
 		require.Zero(t, p.stop())
 	}
+}
+
+// waits gives the moment when a process says that it waits for a service, zero when it never did.
+func waits(ctx context.Context, s settings) time.Time {
+	for ctx.Err() == nil {
+		log, err := os.ReadFile(filepath.Join(s.Dir, logFile))
+		if err == nil && strings.Contains(string(log), "the start waits for a service that is away") {
+			return time.Now()
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	return time.Time{}
 }
 
 // TestWorkBeginsWhenTheDatabaseIsBack: a server whose database is away at the
