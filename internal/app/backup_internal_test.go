@@ -16,25 +16,52 @@ import (
 	"groundwork/store/sql"
 )
 
-// vanishing originals go, with their document, when one of them is about to be copied.
+// vanishing originals go, with their document, when one of them is about to be copied;
+// late, when it is open already: a bucket's bytes come with the first Read.
 type vanishing struct {
 	ingest.Files
 	sum    string
+	late   bool
 	remove func()
 }
 
 func (v *vanishing) Open(ctx context.Context, sum string) (io.ReadSeekCloser, error) {
-	if sum == v.sum && v.remove != nil {
-		v.remove()
-		v.remove = nil
+	if sum != v.sum || v.remove == nil {
+		return v.Files.Open(ctx, sum)
 	}
-	return v.Files.Open(ctx, sum)
+	defer func() { v.remove = nil }()
+	if !v.late {
+		v.remove()
+		return v.Files.Open(ctx, sum)
+	}
+	r, err := v.Files.Open(ctx, sum)
+	return gone{r, v.remove}, err
+}
+
+type gone struct {
+	io.ReadSeekCloser
+	remove func()
+}
+
+func (g gone) Read([]byte) (int, error) {
+	g.remove()
+	return 0, rag.Fail(rag.CodeNotFound, "it was deleted since it was opened")
 }
 
 // TestABackupLooksAgainWhenADocumentGoes: what is deleted while originals are
 // copied is not in the rows; a document that comes in its place is, with its original.
 func TestABackupLooksAgainWhenADocumentGoes(t *testing.T) {
 	t.Parallel()
+	for name, late := range map[string]bool{"before it is opened": false, "before it is read": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			looksAgain(t, late)
+		})
+	}
+}
+
+func looksAgain(t *testing.T, late bool) {
+	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
 	library, err := sql.Open(ctx, sql.Options{Path: filepath.Join(dir, "library.db")})
 	require.NoError(t, err)
@@ -54,7 +81,7 @@ func TestABackupLooksAgainWhenADocumentGoes(t *testing.T) {
 	_, stays := accept("stays.md", "stays")
 	goes, sum := accept("goes.md", "goes")
 	var came string
-	r := &reading{library: library, files: &vanishing{files, sum, func() {
+	r := &reading{library: library, files: &vanishing{files, sum, late, func() {
 		_, err := library.Remove(ctx, scope, goes.ID)
 		require.NoError(t, err)
 		require.NoError(t, files.Delete(ctx, sum))

@@ -114,10 +114,7 @@ func (t *taker) original(ctx context.Context, sum string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	size, err := r.Seek(0, io.SeekEnd)
-	if err == nil {
-		_, err = r.Seek(0, io.SeekStart)
-	}
+	size, err := arrived(r)
 	if err != nil {
 		return err
 	}
@@ -126,6 +123,18 @@ func (t *taker) original(ctx context.Context, sum string) (err error) {
 		err = fmt.Errorf("the bytes of the original %s hash to %s; `groundwork verify` tells whose they are: restore the file from an earlier backup, or delete the document and upload it again", sum, got)
 	}
 	return err
+}
+
+// arrived gives the size of a content that can be read to its end, whatever is
+// deleted from now on: a bucket's bytes come with the first Read.
+func arrived(r io.ReadSeeker) (size int64, err error) {
+	if _, err := io.CopyN(io.Discard, r, 1); err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	if size, err = r.Seek(0, io.SeekEnd); err == nil {
+		_, err = r.Seek(0, io.SeekStart)
+	}
+	return size, err
 }
 
 // vectors writes what the index holds by now of what is searchable. A document
