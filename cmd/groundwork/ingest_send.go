@@ -32,7 +32,8 @@ type transfer struct {
 	mu      sync.Mutex
 	r       result
 	refused []refusal
-	waiting []string // ids on their way, those first that were not asked about for longest
+	taken   map[string]bool // paths of files of which the server made documents
+	waiting []string        // ids on their way, those first that were not asked about for longest
 }
 
 const changedMeanwhile = "it changed while it was sent; the next run sends it again"
@@ -44,7 +45,8 @@ type refusal struct {
 }
 
 func newTransfer(c *cli, api *client, store string, total int) *transfer {
-	return &transfer{api: api, bar: c.progress("reading", total), r: result{Store: store, Failed: []document{}, Skipped: []skipped{}}}
+	return &transfer{api: api, bar: c.progress("reading", total), taken: map[string]bool{},
+		r: result{Store: store, Failed: []document{}, Skipped: []skipped{}}}
 }
 
 // run ends with an error when the server does not take files any more. What
@@ -92,6 +94,9 @@ func (t *transfer) send(ctx context.Context, f file) error {
 		return fmt.Errorf("%s: %w", f.path, err)
 	case f.moved():
 		t.skip(f, changedMeanwhile)
+		t.taken[f.path] = true
+	default:
+		t.taken[f.path] = true
 	}
 	t.settle(doc)
 	return nil

@@ -49,7 +49,8 @@ func (q question) String() string {
 }
 
 // once compares, then sends, waits and removes, in this order: what was
-// renamed is found under its new path before it goes from the old one.
+// renamed is found under its new path before it goes from the old one. The
+// changes in its result are those that were made, or with --dry-run would be.
 func (s *syncing) once(ctx context.Context) (result, error) {
 	began := time.Now()
 	if info, err := os.Stat(s.root); err != nil {
@@ -78,7 +79,7 @@ func (s *syncing) once(ctx context.Context) (result, error) {
 	if q := (question{len(p.gone), len(docs), len(files)}); p.bold(len(files), len(docs)) && !s.ask(q) {
 		return result{}, tooBold(q)
 	}
-	r, err := s.apply(ctx, p)
+	r, err := s.apply(ctx, &p)
 	r.Files, r.Skipped, r.Sync, r.Seconds = len(files), append(r.Skipped, left...), &p.changes, time.Since(began).Seconds()
 	return r, err
 }
@@ -93,8 +94,8 @@ func tooBold(q question) error {
 	return fmt.Errorf("%d of %d documents of the store have no file in the folder, which has %d files: %w", q.removed, q.of, q.files, errBold)
 }
 
-// apply carries a plan out.
-func (s *syncing) apply(ctx context.Context, p plan) (result, error) {
+// apply carries a plan out, and leaves in it the changes that were made.
+func (s *syncing) apply(ctx context.Context, p *plan) (result, error) {
 	send, again := s.unrefused(p.send)
 	send, moving, err := rested(ctx, send, s.in.settle, s.rounds)
 	if err != nil {
@@ -116,7 +117,9 @@ func (s *syncing) apply(ctx context.Context, p plan) (result, error) {
 	if err != nil {
 		return t.r, err
 	}
-	return t.r, s.removeAll(ctx, p.gone)
+	gone := t.leaving(*p)
+	p.narrow(t.taken, gone)
+	return t.r, s.removeAll(ctx, gone)
 }
 
 // unrefused leaves out files that the server did not take as they are.

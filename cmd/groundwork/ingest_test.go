@@ -151,10 +151,16 @@ func TestWatchFollowsTheFolder(t *testing.T) {
 		require.NoError(t, passes.Decode(&r))
 		return *r.Sync
 	}
+	put := func(content string) { // at once: a pass between two steps of writing would see another file
+		aside := t.TempDir()
+		write(t, aside, map[string]string{"vpn.md": content})
+		require.NoError(t, os.MkdirAll(filepath.Join(docs, "new/folder"), 0o700))
+		require.NoError(t, os.Rename(filepath.Join(aside, "vpn.md"), filepath.Join(docs, "new/folder/vpn.md")))
+	}
 	require.Equal(t, []string{"leave.md"}, pass().Added)
-	write(t, docs, map[string]string{"new/folder/vpn.md": "Use the VPN."})
+	put("Use the VPN.")
 	require.Equal(t, []string{"new/folder/vpn.md"}, pass().Added)
-	write(t, docs, map[string]string{"new/folder/vpn.md": "Use the new VPN, always."})
+	put("Use the new VPN, always.")
 	require.Equal(t, []string{"new/folder/vpn.md"}, pass().Replaced)
 	require.NoError(t, os.RemoveAll(filepath.Join(docs, "new")))
 	require.Equal(t, []string{"new/folder/vpn.md"}, pass().Removed)
