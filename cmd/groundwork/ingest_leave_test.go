@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -25,6 +26,7 @@ type scripted struct {
 	becomes string // of what is uploaded: a state, or "refused"
 	docs    []document
 	removed []string
+	listed  chan struct{} // somebody compared
 }
 
 func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -53,6 +55,10 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(s.docs[at])
 	default:
 		reply(map[string]any{"data": s.docs})
+		select {
+		case s.listed <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -138,4 +144,43 @@ func TestWhatIsBeingWrittenWasNotAdded(t *testing.T) {
 	require.Equal(t, []skipped{{"copied.md", beingWritten}}, r.Skipped)
 	require.True(t, r.Sync.none(), r.Sync)
 	require.Empty(t, server.docs)
+}
+
+// TestWatchTellsOnce: what stays as it was is told of in the first pass only.
+func TestWatchTellsOnce(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		server  *scripted
+		folder  map[string]string
+		out     string // in a pass
+		trouble string
+	}{
+		"refused":  {&scripted{becomes: "refused"}, map[string]string{"large.md": "Leave."}, "failed: large.md: the file is too large (too_large)", ""},
+		"too bold": {&scripted{docs: []document{documentOf("1", "old.md", "Leave.", "ready")}}, nil, "", errBold.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			write(t, folder, c.folder)
+			server := c.server
+			server.listed = make(chan struct{})
+			s := server.syncing(t, folder)
+			var out, trouble strings.Builder
+			s.cli.out, s.cli.err = &out, &trouble
+			ctx, stop := context.WithCancel(t.Context())
+			s.in.every, s.in.settle = time.Millisecond, time.Nanosecond
+			w := watching{syncing: s, locate: func() *client { return nil }}
+			ended := make(chan error, 1)
+			go func() { ended <- w.run(ctx) }()
+			for range 4 {
+				<-server.listed
+			}
+			stop()
+			require.NoError(t, <-ended)
+			require.Equal(t, min(1, len(c.out)), strings.Count(out.String(), "added"), out.String())
+			require.Contains(t, out.String(), c.out)
+			require.Equal(t, min(1, len(c.trouble)), strings.Count(trouble.String(), "\n"), trouble.String())
+			require.Contains(t, trouble.String(), c.trouble)
+		})
+	}
 }

@@ -27,13 +27,14 @@ type watching struct {
 
 	events chan struct{}       // something below the folder changed; holds one
 	said   string              // the last trouble that was told of
+	deaf   map[string]bool     // folders whose changes are not heard, which was told
 	failed map[string]document // that were told of, by path
 }
 
 // run ends with ctx, without an error, or when the first comparison shows that
 // it would never work.
 func (w *watching) run(ctx context.Context) error {
-	w.events, w.failed, w.rounds, w.wait = make(chan struct{}, 1), map[string]document{}, 1, followed
+	w.events, w.failed, w.deaf, w.rounds, w.wait = make(chan struct{}, 1), map[string]document{}, map[string]bool{}, 1, followed
 	w.ask = func(question) bool { return w.in.force } // nobody may be there to answer
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -51,6 +52,10 @@ func (w *watching) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case errors.Is(err, errBold): // somebody has to look at it
+			first = false
+			retry.Reset()
+			w.trouble(err)
 		case err != nil && first && hopeless(err):
 			return err
 		case err != nil:
@@ -83,33 +88,33 @@ func (w *watching) pass(ctx context.Context) (again bool, err error) {
 		api.labels, w.api = w.api.labels, api
 	}
 	r, err := w.once(ctx)
-	if errors.Is(err, errBold) {
-		w.trouble(err)
-		return false, nil
-	}
 	if err != nil {
 		return false, err
 	}
 	for _, s := range r.Skipped {
 		again = again || s.Reason == beingWritten || s.Reason == changedMeanwhile
 	}
-	if r.Sync.none() {
-		return again || r.unfinished, nil
-	}
 	return again || r.unfinished, w.tell(r)
 }
 
-// tell prints what a pass changed, in one line.
+// tell prints what a pass changed, in one line, and what failed and was not told of before; nothing when there is neither.
 func (w *watching) tell(r result) error {
+	var news []document
+	for _, d := range r.Failed {
+		if w.failed[d.Filename].why() != d.why() {
+			w.failed[d.Filename] = d
+			news = append(news, d)
+		}
+	}
+	if r.Sync.none() && len(news) == 0 {
+		return nil
+	}
 	if w.cli.json {
 		return json.NewEncoder(w.cli.out).Encode(r)
 	}
 	w.cli.printf("%s  %s\n", time.Now().Format(time.DateTime), r.Sync)
-	for _, d := range r.Failed {
-		if w.failed[d.Filename].why() != d.why() {
-			w.failed[d.Filename] = d
-			w.cli.printf("  failed: %s\n", d.why())
-		}
+	for _, d := range news {
+		w.cli.printf("  failed: %s\n", d.why())
 	}
 	return nil
 }
@@ -118,8 +123,12 @@ func (w *watching) tell(r result) error {
 func (w *watching) trouble(err error) {
 	if text := err.Error(); text != w.said {
 		w.said = text
-		fmt.Fprintf(w.cli.err, "%s  %s\n", time.Now().Format(time.DateTime), text)
+		w.complain(err)
 	}
+}
+
+func (w *watching) complain(err error) {
+	fmt.Fprintf(w.cli.err, "%s  %s\n", time.Now().Format(time.DateTime), err)
 }
 
 // rest waits until something changed and then rests, or until pause is over;
@@ -147,9 +156,11 @@ func (w *watching) rest(ctx context.Context, pause time.Duration) bool {
 
 // listen asks to be told of changes in a folder.
 func (w *watching) listen(notify *fsnotify.Watcher, dir string) {
-	if err := notify.Add(filepath.Join(w.root, filepath.FromSlash(dir))); err != nil {
-		w.trouble(fmt.Errorf("changes in %s are found every %s only: %w", dir, w.in.every, err))
+	err := notify.Add(filepath.Join(w.root, filepath.FromSlash(dir)))
+	if err != nil && !w.deaf[dir] {
+		w.complain(fmt.Errorf("changes in %s are found every %s only: %w", dir, w.in.every, err))
 	}
+	w.deaf[dir] = err != nil
 }
 
 // hear turns events into a sign that there is something to compare.
