@@ -52,9 +52,9 @@ func (a *App) startTuning(ctx context.Context) error {
 	trainer := func(ctx context.Context) (tune.Trainer, error) { return Trainer(ctx, a.cfg, a.opts.Environ, "") }
 	a.tuner = &tuner{base: base, trainer: trainer, Queue: &jobs.Queue{
 		Dir: JobsDir(a.cfg), Runs: RunsDir(a.cfg), Registry: AdaptersOf(a.cfg), Base: base, Trainer: trainer,
-		Open: a.openUpload, Sets: a.questionSets, Log: a.opts.Log, Now: time.Now,
+		Open: a.uploads().open, Sets: a.questionSets, Log: a.opts.Log, Now: time.Now,
 		Embed: func(ctx context.Context, texts []string) ([][]float32, error) {
-			return persist(ctx, func() ([][]float32, error) { return a.models.embed.EmbedPassages(ctx, texts) })
+			return persist(ctx, a.opts.Log, func() ([][]float32, error) { return a.models.embed.EmbedPassages(ctx, texts) })
 		},
 	}}
 	if err := a.tuner.Load(); err != nil {
@@ -81,38 +81,15 @@ func (a *App) startTuning(ctx context.Context) error {
 	return nil
 }
 
-// persist tries again for as long as what it needs is away.
-func persist[T any](ctx context.Context, try func() (T, error)) (T, error) {
-	again := pause(time.Second, 30*time.Second)
-	for {
-		out, err := try()
-		switch rag.CodeOf(err) {
-		case rag.CodeUnavailable, rag.CodeBusy, rag.CodeTimeout, rag.CodeEmbedding:
-			if again(ctx) {
-				continue
-			}
-		}
-		return out, err
-	}
-}
-
-// openUpload opens an uploaded file by its id.
-func (a *App) openUpload(ctx context.Context, tenant, id string) (io.ReadCloser, error) {
-	return persist(ctx, func() (io.ReadCloser, error) {
-		f, err := a.library.File(ctx, tenant, id)
-		if err != nil {
-			return nil, err
-		}
-		return a.files.Open(ctx, f.SHA256)
-	})
-}
-
 // questionSets are those that this server knows: accepted drafts, the questions of comparisons, and uploads with the purpose evals.
 func (a *App) questionSets(ctx context.Context, tenant string) (sets []tune.Set, notes []string, err error) {
 	seen := map[string]bool{}
 	add := func(name string, in io.Reader) error {
-		sum := sha256.New()
-		questions, err := eval.Read(io.TeeReader(in, sum))
+		sum, read := sha256.New(), &faithful{Reader: in}
+		questions, err := eval.Read(io.TeeReader(read, sum))
+		if read.err != nil {
+			return fmt.Errorf("read the question set %s: %w", name, read.err)
+		}
 		if err != nil {
 			notes = append(notes, name+" is no question set: the examples were not compared with it")
 			return nil //nolint:nilerr // it may be a file for something else
@@ -127,36 +104,12 @@ func (a *App) questionSets(ctx context.Context, tenant string) (sets []tune.Set,
 	if err := a.localSets(add); err != nil {
 		return nil, nil, err
 	}
-	page := rag.Page{Limit: 100, Ascending: true}
-	for more := true; more; {
-		var files []rag.File
-		if files, more, err = a.library.Files(ctx, tenant, page); err != nil {
-			return nil, nil, err
-		}
-		for _, f := range files {
-			page.After = f.ID
-			if f.Purpose != "evals" {
-				continue
-			}
-			if err := a.addUpload(ctx, f, add); err != nil {
-				return nil, nil, err
-			}
-		}
-		more = more && len(files) > 0
-	}
-	return sets, notes, nil
+	err = a.uploads().sets(ctx, tenant, add)
+	return sets, notes, err
 }
 
-func (a *App) addUpload(ctx context.Context, f rag.File, add func(string, io.Reader) error) error {
-	content, err := a.openUpload(ctx, f.Tenant, f.ID)
-	if rag.CodeOf(err) == rag.CodeNotFound {
-		return nil // deleted just now
-	}
-	if err != nil {
-		return err
-	}
-	defer content.Close()
-	return add(f.ID, content)
+func (a *App) uploads() uploads {
+	return uploads{records: a.library, contents: a.files, log: a.opts.Log}
 }
 
 // localSets are those of the data directory.

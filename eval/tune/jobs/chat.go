@@ -3,6 +3,7 @@ package jobs
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -33,8 +34,9 @@ func read(file io.Reader, param string, least int) ([]tune.Example, error) {
 	var wrong []string
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
-	conversations := 0
-	for n := 1; lines.Scan(); n++ {
+	conversations, n := 0, 0
+	for lines.Scan() {
+		n++
 		if strings.TrimSpace(lines.Text()) == "" {
 			continue
 		}
@@ -50,8 +52,10 @@ func read(file io.Reader, param string, least int) ([]tune.Example, error) {
 	}
 	problem := &Problem{Code: "invalid_" + param, Param: param}
 	switch {
-	case lines.Err() != nil:
-		problem.Message = fmt.Sprintf("The file cannot be read beyond line %d: %s. A line has at most 1 MB.", conversations, lines.Err())
+	case errors.Is(lines.Err(), bufio.ErrTooLong):
+		problem.Message = fmt.Sprintf("The file cannot be read beyond line %d, which is the last before one that is too long. A line has at most 1 MB.", n)
+	case lines.Err() != nil: // no fault of the file
+		return nil, fmt.Errorf("read %s beyond line %d: %w", param, n, lines.Err())
 	case len(wrong) > 0:
 		problem.Message = fmt.Sprintf("%d of %d lines are not conversations in OpenAI's form: %s.", len(wrong), conversations, strings.Join(wrong[:min(len(wrong), mostComplaint)], "; "))
 	case conversations < least:

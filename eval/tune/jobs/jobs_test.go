@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -222,8 +223,23 @@ func TestBadFilesFailWithTheLine(t *testing.T) {
 	b.run()
 	require.Contains(t, b.until(few.ID, over).Problem.Message, "at least 10")
 	require.Contains(t, b.until(gone.ID, over).Problem.Message, "may have been deleted")
-	require.Contains(t, b.until(long.ID, over).Problem.Message, "at most 1 MB")
+	require.Contains(t, b.until(long.ID, over).Problem.Message, "beyond line 10, which is the last before one that is too long. A line has at most 1 MB")
 	require.Equal(t, "validation_file", b.until(val.ID, over).Problem.Param)
+}
+
+// TestAFileThatCannotBeReadIsNoBadFile: the error of what keeps it comes with its bytes.
+func TestAFileThatCannotBeReadIsNoBadFile(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.Open = func(context.Context, string, string) (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader(conversations(12)), iotest.ErrReader(errors.New("the bucket is away")))), nil
+	}
+	j := b.create(jobs.Request{TrainingFile: "file-good"})
+	b.run()
+	j = b.until(j.ID, over)
+	require.Equal(t, "training_failed", j.Problem.Code)
+	require.Contains(t, b.log.String(), "the bucket is away")
+	require.NotContains(t, b.log.String(), secret)
 }
 
 func TestWhatLeaksIsNotTrainedOn(t *testing.T) {
