@@ -230,7 +230,7 @@ func tuneError(err error) error {
 	case errors.Is(err, jobs.ErrNoJob):
 		return rag.Fail(rag.CodeNotFound, "There is no such fine-tuning job. GET /v1/fine_tuning/jobs lists them.")
 	case errors.Is(err, jobs.ErrOver):
-		return rag.Fail(rag.CodeConflict, "The job is over and cannot be cancelled. GET it to see how it ended.")
+		return rag.Fail(rag.CodeConflict, "The job is over, or its adapter is just being registered, and it cannot be cancelled. GET it to see how it ends.")
 	}
 	return err
 }

@@ -307,8 +307,31 @@ func TestAnAdapterIsRegisteredOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(b.Dir, j.ID, "job.json"), raw, 0o600))
 	b = b.again()
+	_, err = b.Cancel("default", j.ID)
+	require.ErrorIs(t, err, jobs.ErrOver, "its adapter is served")
 	b.run()
 	require.Equal(t, jobs.Succeeded, b.until(j.ID, over).Status)
+	all, err := b.Registry.All()
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+}
+
+// TestAJobThatRegistersIsNotCancelled: there would be an adapter of a job that was cancelled.
+func TestAJobThatRegistersIsNotCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	j := b.create(jobs.Request{TrainingFile: "file-good"})
+	base, asked, cancelled := b.Base, 0, make(chan error, 1)
+	b.Base = func(model string) (tune.Base, float64, string, error) {
+		if asked++; asked == 2 { // the first time to train
+			_, err := b.Cancel("default", j.ID)
+			cancelled <- err
+		}
+		return base(model)
+	}
+	b.run()
+	require.Equal(t, jobs.Succeeded, b.until(j.ID, over).Status)
+	require.ErrorIs(t, <-cancelled, jobs.ErrOver)
 	all, err := b.Registry.All()
 	require.NoError(t, err)
 	require.Len(t, all, 1)

@@ -32,11 +32,12 @@ type Queue struct {
 	Log      *slog.Logger
 	Now      func() time.Time
 
-	mu     sync.Mutex
-	jobs   map[string]*Job
-	check  chan struct{} // a job came to be validated
-	train  chan struct{} // or to be trained
-	cancel map[underWay]context.CancelFunc
+	mu          sync.Mutex
+	jobs        map[string]*Job
+	registering string        // the job whose adapter is on its way into the registry
+	check       chan struct{} // a job came to be validated
+	train       chan struct{} // or to be trained
+	cancel      map[underWay]context.CancelFunc
 }
 
 // underWay is a job in one of the two loops; for a moment it may be in both.
@@ -48,7 +49,7 @@ type underWay struct {
 // ErrNoJob says that there is no such job.
 var ErrNoJob = fmt.Errorf("there is no such fine-tuning job: %w", fs.ErrNotExist)
 
-// ErrOver says that a job cannot be cancelled any more.
+// ErrOver says that a job cannot be cancelled any more: it is over, or its adapter is on its way into the registry.
 var ErrOver = errors.New("the job is over")
 
 // Load reads the jobs; call it once, before anything else.
@@ -122,17 +123,25 @@ func (q *Queue) Job(tenant, id string) (Job, error) {
 	return *j, nil
 }
 
-// Cancel ends a job: at once when it waits, after the step under way when it runs. ErrOver when it is over.
+// Cancel ends a job: at once when it waits, after the step under way when it runs. ErrOver when that is too late: no
+// adapter of a job that was cancelled is ever served.
 func (q *Queue) Cancel(tenant, id string) (Job, error) {
-	if _, err := q.Job(tenant, id); err != nil {
+	j, err := q.Job(tenant, id)
+	if err != nil {
 		return Job{}, err
 	}
-	j, changed, err := q.set(id, func(j *Job) { j.Status, j.Finished, j.Estimate = Cancelled, q.Now().UTC(), time.Time{} }, "The job was cancelled")
-	if err != nil || !changed {
-		return j, errors.Join(err, overIf(!changed && err == nil))
+	if _, there, err := q.registered(id); err != nil || there { // by a process that ended before the job knew
+		return j, errors.Join(err, overIf(there))
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.registering == id {
+		return j, ErrOver
+	}
+	j, changed, err := q.put(id, func(j *Job) { j.Status, j.Finished, j.Estimate = Cancelled, q.Now().UTC(), time.Time{} }, "The job was cancelled")
+	if err != nil || !changed {
+		return j, errors.Join(err, overIf(!changed && err == nil))
+	}
 	waits := true
 	for _, validating := range []bool{true, false} {
 		if end := q.cancel[underWay{id, validating}]; end != nil {
@@ -153,10 +162,32 @@ func overIf(over bool) error {
 	return nil
 }
 
+// registerable reports whether a job is not over, and keeps it from being cancelled from then on.
+func (q *Queue) registerable(id string) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.jobs[id].Status.Over() {
+		return false
+	}
+	q.registering = id
+	return true
+}
+
+func (q *Queue) registeringEnds() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.registering = ""
+}
+
 // set changes a job that is not over, and keeps it. Whoever sees the change finds the events that tell of it.
 func (q *Queue) set(id string, change func(*Job), events ...string) (j Job, changed bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.put(id, change, events...)
+}
+
+// put is set, for who holds the lock.
+func (q *Queue) put(id string, change func(*Job), events ...string) (j Job, changed bool, err error) {
 	j = *q.jobs[id]
 	if j.Status.Over() {
 		return j, false, nil

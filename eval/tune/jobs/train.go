@@ -23,9 +23,10 @@ func (q *Queue) finish(ctx context.Context, j Job) error {
 		return err
 	}
 	run, err := q.trained(ctx, j)
-	if err != nil || ctx.Err() != nil {
+	if err != nil || ctx.Err() != nil || !q.registerable(j.ID) {
 		return err
 	}
+	defer q.registeringEnds()
 	adapter, err := q.register(run, j)
 	if err != nil {
 		return err
@@ -177,20 +178,26 @@ func (q *Queue) heard(id string, p tune.Progress) {
 
 // register puts the adapter into the registry, once.
 func (q *Queue) register(run tune.Run, j Job) (tune.Adapter, error) {
-	all, err := q.Registry.All()
-	if err != nil {
-		return tune.Adapter{}, err
-	}
-	for _, a := range all {
-		if a.Run == run.Name {
-			return a, nil // the process ended before the job knew
-		}
+	a, there, err := q.registered(run.Name)
+	if err != nil || there { // the process ended before the job knew
+		return a, err
 	}
 	base, _, licence, err := q.Base(j.Asked.Model)
 	if err != nil {
 		return tune.Adapter{}, err
 	}
-	a := run.Card()
+	a = run.Card()
 	a.Name, a.Base, a.Licence = j.AdapterName(), base, licence
 	return q.Registry.Register(a, run.Adapter, run.PEFT())
+}
+
+// registered finds the adapter of a training, which has its job's id.
+func (q *Queue) registered(run string) (a tune.Adapter, there bool, err error) {
+	all, err := q.Registry.All()
+	for _, a := range all {
+		if a.Run == run {
+			return a, true, err
+		}
+	}
+	return tune.Adapter{}, false, err
 }
