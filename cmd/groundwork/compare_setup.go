@@ -117,7 +117,7 @@ func (c *client) corpusHash(ctx context.Context, store string) (string, error) {
 	return shortHash([]byte(strings.Join(lines, ""))), nil
 }
 
-// takeUp goes on with the newest comparison of the same setup that is not finished, or begins one.
+// takeUp goes on with the newest comparison of the same setup that has no report yet, or begins one.
 func (c *cli) takeUp(ctx context.Context, api *client, cfg configs.Config, f compareFlags, setup compare.Setup) (*comparing, error) {
 	k := &comparing{cli: c, api: api, kept: comparisonsOf(cfg), runs: runs.In(filepath.Join(cfg.Server.DataDir, "runs"))}
 	ids, err := k.kept.List()
@@ -129,7 +129,8 @@ func (c *cli) takeUp(ctx context.Context, api *client, cfg configs.Config, f com
 		if err := k.kept.Load(id, reports.Setup, &old); err != nil {
 			return nil, err
 		}
-		if !f.fresh && old.Setup == setup && (f.again || old.Finished.IsZero()) {
+		_, missing := k.kept.Read(id, reports.JSON) // the last that is written
+		if !f.fresh && old.Setup == setup && (f.again || missing != nil) {
 			k.is = old
 			fmt.Fprintf(c.err, "going on with comparison %s\n", id)
 			break

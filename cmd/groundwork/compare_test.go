@@ -279,6 +279,71 @@ func TestCompareGoesOnAfterAKill(t *testing.T) {
 	require.Len(t, ids, 1, "it went on with the same one")
 }
 
+// Killed with every answer there: before the report is made, and when it is kept and its copy is to be written.
+func TestCompareGoesOnAfterAKillInTheReport(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	s := serve(t, func(r llmtest.Request) llmtest.Reply {
+		asked.Add(1)
+		return four(r)
+	})
+	dir := t.TempDir()
+	prices, limits, html := filepath.Join(dir, "prices"), filepath.Join(dir, "limits"), filepath.Join(dir, "report.html")
+	args := []string{"compare", "--server", adapters(t, s.url), "--store", "h", "--questions", s.questions, "--tuned", "acme", "--json"}
+	shipped, err := os.ReadFile("../../configs/prices.yaml")
+	require.NoError(t, err)
+	for _, pipe := range []string{prices, limits, html} {
+		require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	}
+
+	first, _ := s.process(append(args, "--prices", prices, "--thresholds", limits)...)
+	give(t, prices, shipped) // before anything is asked
+	give(t, limits, []byte("min_score: 0\n"))
+	kill(t, first, prices, os.O_WRONLY) // it reads them again to make the report
+	kept := asked.Load()
+	_, err = s.run("compare", "show", "last")
+	require.NoError(t, err, "the answers are all there")
+
+	second, _ := s.process(append(args, "--html", html)...)
+	kill(t, second, html, os.O_RDONLY)
+	folder := filepath.Join(s.getenv("GROUNDWORK_SERVER__DATA_DIR"), "comparisons")
+	ids, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, ids, 1, "it went on with the same one")
+	var r compare.Report
+	raw, err := os.ReadFile(filepath.Join(folder, ids[0].Name(), "report.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &r))
+	recomputed(t, s, r)
+	require.Equal(t, kept, asked.Load(), "nothing was asked again")
+
+	require.NoError(t, os.Remove(html))
+	_, err = s.run("compare", "show", "last", "--html", html)
+	require.NoError(t, err)
+	page, err := os.ReadFile(html)
+	require.NoError(t, err)
+	require.Contains(t, string(page), "</html>")
+}
+
+// give writes into a pipe once somebody reads it.
+func give(t *testing.T, pipe string, content []byte) {
+	t.Helper()
+	w, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = w.Write(content)
+	require.NoError(t, errors.Join(err, w.Close()))
+}
+
+// kill ends a process once it has come to a pipe; end is the other one of it.
+func kill(t *testing.T, cmd *exec.Cmd, pipe string, end int) {
+	t.Helper()
+	waiting, err := os.OpenFile(pipe, end, 0)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Kill())
+	_ = cmd.Wait()
+	require.NoError(t, waiting.Close())
+}
+
 func TestCompareRefusesWhatMakesNoSense(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

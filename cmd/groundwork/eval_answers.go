@@ -1,17 +1,19 @@
 package main
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"groundwork/eval"
 	"groundwork/eval/plot"
+	"groundwork/internal/disk"
 )
 
 func (c *cli) evalAnswersCmd() *cobra.Command {
@@ -137,14 +139,20 @@ func rocPlot(curve []eval.Point, chosen map[string]eval.Point) plot.Plot {
 	return plot.Draw("Refusals (ROC)", plot.Shares("answerable and refused"), plot.Shares("unanswerable and refused"), lines)
 }
 
-// writeHTML writes a page or report to path; to nowhere when that is empty.
+// writeHTML writes a page or report to path, whole or not at all; to nowhere when that is empty.
 func writeHTML(path string, page interface{ WriteHTML(w io.Writer) error }) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.Create(path)
-	if err != nil {
+	var out bytes.Buffer
+	if err := page.WriteHTML(&out); err != nil {
 		return err
 	}
-	return errors.Join(page.WriteHTML(file), file.Close())
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() { // a pipe, which nothing can take the place of
+		return os.WriteFile(path, out.Bytes(), 0o600)
+	}
+	return disk.Replace(path, out.Bytes())
 }
