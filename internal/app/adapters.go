@@ -29,13 +29,15 @@ type adapters struct {
 	turn     int // of the local server's log
 
 	mu     sync.Mutex
+	looked bool   // once: what the registry had at the start is served, or cannot be
 	served string // tune.Key of what is served
 	tried  string // and of what could not be
 	err    error
 }
 
 // startAdapters watches the registry. Adapters come after the model itself is
-// up, and never instead of it: what cannot be served is told by /readyz.
+// up, and never instead of it: what cannot be served is told by /readyz, which
+// waits for those that are there at the start.
 func (a *App) startAdapters(ctx context.Context) error {
 	if a.opts.Worker {
 		return nil
@@ -81,6 +83,7 @@ func (s *adapters) look(ctx context.Context) {
 	key := tune.Key(want)
 	s.mu.Lock()
 	same := err == nil && (key == s.served && s.err == nil || key == s.tried && s.err != nil)
+	s.looked = s.looked || same
 	s.mu.Unlock()
 	if same {
 		return
@@ -93,7 +96,7 @@ func (s *adapters) look(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tried, s.err = key, err
+	s.looked, s.tried, s.err = true, key, err
 	if err == nil {
 		s.served = key
 		s.models.launcher.log.Info("the adapters of the registry are served", "adapters", key)
@@ -171,13 +174,17 @@ func (s *adapters) switchTo(ctx context.Context, server *localServer, chat *llm.
 	}
 }
 
-// adaptersCheck is minor: the model itself answers without its adapters.
+// adaptersCheck is minor once the adapters were tried: the model itself answers without them.
 func (a *App) adaptersCheck() (api.Check, bool) {
 	if a.adapters == nil {
 		return api.Check{}, false
 	}
 	a.adapters.mu.Lock()
 	defer a.adapters.mu.Unlock()
+	if !a.adapters.looked {
+		want, err := a.adapters.registry.Serving(a.adapters.base)
+		return api.Check{Name: "adapters", Detail: "starting " + tune.Key(want), Fix: "Wait a moment."}, err == nil && len(want) > 0
+	}
 	c := api.Check{Name: "adapters", OK: true, Minor: true, Detail: a.adapters.served}
 	if a.adapters.err != nil {
 		c.OK, c.Detail, c.Fix = false, a.adapters.err.Error(), "`groundwork tune adapters` lists them; `groundwork tune remove` takes one out."

@@ -88,6 +88,32 @@ func TestAdaptersOfTheRegistryAreServed(t *testing.T) {
 	require.Eventually(t, func() bool { return !strings.Contains(strings.Join(s.models(), " "), "+") }, 20*time.Second, 50*time.Millisecond)
 }
 
+// A server that is ready has the adapters that were there when it started.
+func TestReadyWaitsForAdapters(t *testing.T) {
+	t.Parallel()
+	tried, goOn := make(chan struct{}), make(chan struct{})
+	model := llmtest.Start(t, llmtest.Options{Flavour: llmtest.VLLM, Adapters: []string{"acme-v1"}, Reply: func(r llmtest.Request) llmtest.Reply {
+		if r.Model == "acme-v1" { // it is tried before it is served
+			close(tried)
+			return llmtest.Reply{Text: "One.", Gate: goOn}
+		}
+		return llmtest.Extract(r)
+	}})
+	cfg := config(t, t.TempDir(), model)
+	randomAdapter(t, cfg, "acme", tune.Base{Model: "test-chat"}, 1)
+	s := start(t, cfg)
+	<-tried
+	var state struct {
+		Checks []struct{ Name, Detail string }
+	}
+	s.json(http.MethodGet, "/readyz", nil, http.StatusServiceUnavailable, &state)
+	require.Contains(t, fmt.Sprint(state.Checks), "starting acme-v1")
+	require.NotContains(t, s.models(), "test-chat+acme")
+	close(goOn)
+	s.ready(10 * time.Second)
+	require.Contains(t, s.models(), "test-chat+acme")
+}
+
 func TestAServerThatMixesAdaptersServesNone(t *testing.T) {
 	t.Parallel()
 	model := llmtest.Start(t, llmtest.Options{Flavour: llmtest.VLLM, Adapters: []string{"acme-v1"}, MixesAdapters: true})
