@@ -59,6 +59,7 @@ type App struct {
 	api      *api.Server
 	http     *http.Server
 	stops    []func(context.Context) error // in the order of starting
+	outdated chan error                    // gets why this process must end, once
 }
 
 // New opens everything below the data directory and starts the model servers
@@ -70,7 +71,7 @@ func New(ctx context.Context, cfg configs.Config, opts Options) (*App, error) {
 	if opts.Environ == nil {
 		opts.Environ = os.Environ()
 	}
-	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version)}
+	a := &App{cfg: cfg, opts: opts, metrics: telemetry.NewMetrics(opts.Version), outdated: make(chan error, 1)}
 	for _, step := range []func(context.Context) error{
 		a.startTracing, a.openDir, a.openLibrary, a.openFiles, a.startModels, a.startAdapters, a.openIndex, a.startWorkers, a.startTuning, a.buildHandler,
 	} {
@@ -127,6 +128,9 @@ func (a *App) openLibrary(ctx context.Context) error {
 	a.library = library
 	a.watchQueue()
 	a.onStop(func(context.Context) error { return library.Close() })
+	if err := a.attend(ctx); err != nil {
+		return err
+	}
 	if a.cache, err = newPassageCache(library, a.cfg.Search.CachedPassages); err != nil {
 		return err
 	}
@@ -136,6 +140,17 @@ func (a *App) openLibrary(ctx context.Context) error {
 	keys, err := library.HasKeys(ctx)
 	if err == nil && !keys && !loopback(a.cfg.Server.Listen) {
 		err = fmt.Errorf("server.listen is %s, which others can reach, and there is no API key yet; run `groundwork keys create --verbs admin` first, or listen on 127.0.0.1", a.cfg.Server.Listen)
+	}
+	return err
+}
+
+// attend keeps a new index from taking the place of the one that this process uses.
+func (a *App) attend(ctx context.Context) error {
+	leave, err := await(ctx, a.opts.Log, func() (func(), error) {
+		return a.library.Attend(ctx, func(err error) { a.outdated <- err })
+	})
+	if err == nil {
+		a.onStop(func(context.Context) error { leave(); return nil })
 	}
 	return err
 }

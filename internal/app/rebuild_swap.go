@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,10 +26,11 @@ func (r *Rebuild) Swap(ctx context.Context, step func(done, total int)) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, library.Close()) }()
-	if busy, err := library.Led(ctx); err != nil || busy {
-		return errors.Join(err, errors.New("a server or worker works on the database; stop all of them first"))
+	if attended, err := library.Attended(ctx); err != nil || attended { // Adopt looks again: building may take long
+		return cmp.Or(err, error(sql.ErrAttended))
 	}
-	if !r.decided {
+	began := !r.decided
+	if began {
 		if _, err := r.Build(ctx, step); err != nil {
 			return err
 		}
@@ -37,17 +39,17 @@ func (r *Rebuild) Swap(ctx context.Context, step func(done, total int)) (err err
 		}
 	}
 	err = library.Adopt(ctx, r.mirror, !r.cfg.Store.Embedded())
-	if errors.Is(err, sql.ErrBehind) {
+	if errors.Is(err, sql.ErrBehind) || errors.Is(err, sql.ErrAttended) && began { // nothing was done
 		return errors.Join(err, os.Remove(swapFile(r.cfg)))
 	}
 	if err != nil {
 		return err
 	}
-	return r.place(ctx)
+	return r.place(ctx, library)
 }
 
 // place puts the index where it is searched; each step may run again.
-func (r *Rebuild) place(ctx context.Context) error {
+func (r *Rebuild) place(ctx context.Context, library *sql.Store) error {
 	if remote, ok := r.index.(*qdrant.Index); ok {
 		if err := remote.Promote(ctx); err != nil {
 			return err
@@ -70,6 +72,9 @@ func (r *Rebuild) place(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := library.Swapped(ctx); err != nil { // before the file goes, without which nothing leads here again
+		return err
 	}
 	if err := os.Remove(swapFile(r.cfg)); err != nil {
 		return err

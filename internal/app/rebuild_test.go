@@ -17,6 +17,7 @@ import (
 	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
 	"groundwork/store/qdrant/qdranttest"
+	"groundwork/store/sql"
 )
 
 // changed is a configuration with another model and other chunks.
@@ -103,6 +104,24 @@ func TestANewIndexIsBuiltBesideTheOldOneAndTakesItsPlace(t *testing.T) {
 			require.ErrorContains(t, app.Run(t.Context(), old, app.Options{}), "groundwork reindex")
 		})
 	}
+}
+
+// TestANewIndexWaitsForTheServersOfOtherMachines, also for those that work no jobs.
+func TestANewIndexWaitsForTheServersOfOtherMachines(t *testing.T) {
+	t.Parallel()
+	old := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
+	old.Store.SQL, old.Store.Index = configs.Secret(pgtest.URL(t)), "qdrant"
+	old.Store.Qdrant.URL = qdranttest.StartOwn(t).URL
+	old.Ingest.Workers = 0
+	s := start(t, old)
+	next := changed(old)
+	next.Server.DataDir = t.TempDir()
+	r := rebuild(t, next)
+	require.ErrorIs(t, r.Swap(t.Context(), unseen), sql.ErrAttended)
+	require.NoError(t, s.stop())
+	require.NoError(t, r.Swap(t.Context(), unseen))
+	s = start(t, next)
+	require.NoError(t, s.stop())
 }
 
 // interrupted begins to build, and ends when some documents are done.

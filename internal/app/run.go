@@ -39,6 +39,7 @@ func Run(ctx context.Context, cfg configs.Config, opts Options) error {
 		select {
 		case <-ctx.Done():
 		case err = <-served:
+		case err = <-a.outdated:
 		}
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Server.ShutdownGrace)

@@ -121,7 +121,12 @@ type indexOptions struct {
 
 func openIndex(ctx context.Context, cfg configs.Config, library *sql.Store, v vectorKind, o indexOptions) (index, error) {
 	if _, err := os.Stat(swapFile(cfg)); err == nil && !o.beside {
-		return nil, rag.Fail(rag.CodeConflict, "A new index was just about to take the place of the old one when the process ended; run `groundwork reindex` again, with the new configuration, to complete it.")
+		return nil, sql.ErrHalfway
+	}
+	if !o.beside {
+		if err := library.Settled(ctx); err != nil {
+			return nil, err
+		}
 	}
 	if cfg.Store.Embedded() {
 		embedded, err := local.Open(ctx, filepath.Join(cfg.Server.DataDir, "index"), local.Options{

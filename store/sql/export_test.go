@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	"net"
+
+	"groundwork/ingest"
 )
 
 // JobKinds are the kinds of the unfinished jobs, in the order they were enqueued.
@@ -42,4 +44,36 @@ func (s *Store) Tables(ctx context.Context) (there, exported []string, err error
 		exported = append(exported, t.name)
 	}
 	return there, exported, err
+}
+
+// HoldAccept is Accept that stands still before it commits.
+func (s *Store) HoldAccept(ctx context.Context, a ingest.Accepted, entered chan<- struct{}, resume <-chan struct{}) error {
+	return s.write(ctx, "hold a document", func(ctx context.Context, tx *txn) error {
+		if _, _, err := s.accept(ctx, tx, a); err != nil {
+			return err
+		}
+		close(entered)
+		<-resume
+		return nil
+	})
+}
+
+// LockWaits counts the connections to the database that wait for a lock.
+func (s *Store) LockWaits(ctx context.Context) (n int, err error) {
+	err = s.reader.QueryRowContext(ctx, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'").Scan(&n)
+	return n, err
+}
+
+const attendants = ` FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database()
+	WHERE locktype = 'advisory' AND mode = 'ShareLock' AND granted`
+
+// Attendants are the server's processes that hold shared locks for those that attend.
+func (s *Store) Attendants(ctx context.Context) ([]string, error) {
+	return collect(ctx, s.reader, scanString, "SELECT pid::text"+attendants)
+}
+
+// EndAttendants ends them.
+func (s *Store) EndAttendants(ctx context.Context) error {
+	_, err := collect(ctx, s.reader, scanAny(1), "SELECT pg_terminate_backend(pid)"+attendants)
+	return err
 }

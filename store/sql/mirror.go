@@ -152,8 +152,9 @@ var ledgerTables = []table{
 // Adopt takes over texts, chunks and versions of a mirror of this library, in one
 // transaction: then those are what searches show, and what was before is gone. A
 // document that the mirror could not make anew is failed afterwards. It gives
-// ErrBehind, and changes nothing, when the mirror does not hold every document as it
-// is now. Running twice changes nothing. Nothing else may write meanwhile.
+// ErrBehind, and changes nothing, when the mirror does not hold exactly the documents as they
+// are now, and ErrAttended while a server or worker uses the library; none starts before Swapped.
+// Running twice changes nothing. On PostgreSQL, whoever else writes waits until it is done.
 func (s *Store) Adopt(ctx context.Context, mirror *Store, withLedger bool) error {
 	made, err := documentsByKey(ctx, mirror)
 	if err != nil {
@@ -161,12 +162,15 @@ func (s *Store) Adopt(ctx context.Context, mirror *Store, withLedger bool) error
 	}
 	err = mirror.snapshot(ctx, func(source *txn) error {
 		return s.once(ctx, func(ctx context.Context, tx *txn) error {
-			if err := tx.patient(ctx); err != nil {
+			if err := s.still(ctx, tx); err != nil {
 				return err
 			}
 			here, err := collect(ctx, tx, scanDocument, "SELECT "+documentColumns+" FROM documents ORDER BY store_id, id")
 			if err != nil {
 				return err
+			}
+			if len(here) != len(made) {
+				return ErrBehind
 			}
 			for _, d := range here {
 				m, held := made[keyOf(d)]
@@ -216,24 +220,11 @@ func adopt(ctx context.Context, source, tx *txn, m rag.Document) error {
 	if m.Described {
 		described = 1
 	}
-	err := tx.exec(ctx, `UPDATE documents SET version = ?, live_version = ?, state = ?, error_code = ?, error = ?, chunks = ?, chunks_done = ?, described = ? WHERE store_id = ? AND id = ?`,
-		m.Version, m.LiveVersion, m.State, m.ErrorCode, m.Error, m.Chunks, m.ChunksDone, described, m.StoreID, m.ID)
+	err := tx.exec(ctx, `UPDATE documents SET version = ?, live_version = ?, state = ?, error_code = ?, error = ?, chunks = ?, chunks_done = ?, described = ?,
+		attempts = ?, waits_for = ? WHERE store_id = ? AND id = ?`,
+		m.Version, m.LiveVersion, m.State, m.ErrorCode, m.Error, m.Chunks, m.ChunksDone, described, m.Attempts, m.WaitsFor, m.StoreID, m.ID)
 	if err != nil {
 		return err
 	}
 	return tx.exec(ctx, "UPDATE files SET last_version = ? WHERE id = ? AND last_version < ?", m.Version, m.ID, m.Version)
-}
-
-// Led reports whether a process works jobs of this database just now.
-func (s *Store) Led(ctx context.Context) (led bool, err error) {
-	if !s.Shared() {
-		return false, nil // the lock on its data directory tells
-	}
-	err = s.read(ctx, "look for workers", func(ctx context.Context, q querier) error {
-		var n int
-		err := q.QueryRowContext(ctx, "SELECT COUNT(*) FROM river_leader WHERE expires_at > now()").Scan(&n)
-		led = n > 0
-		return err
-	})
-	return led, err
 }

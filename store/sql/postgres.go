@@ -53,6 +53,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "groundwork"
 	}
+	s.config = config
 	writers := cmp.Or(s.opt.Writers, 8)
 	s.writer = s.connections(config, session, writers)
 	s.reader = s.connections(config, session, cmp.Or(s.opt.Readers, 8))

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
@@ -44,8 +45,9 @@ type Store struct {
 	d      *dialect
 	writer *pool
 	reader *pool
-	locks  *pool         // PostgreSQL: each connection holds a lock
-	listen *pgxpool.Pool // PostgreSQL: hears of new jobs
+	locks  *pool           // PostgreSQL: each connection holds a lock
+	listen *pgxpool.Pool   // PostgreSQL: hears of new jobs
+	config *pgx.ConnConfig // PostgreSQL: of all connections
 	jobs   *river.Client[*sql.Tx]
 	local  ingest.LocalLocks
 }
