@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -132,18 +133,27 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// freePort picks a port of the loopback. Until the child binds it another
-// program may take it; the child then fails and is tried again.
-func freePort(ctx context.Context) (int, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+// lowestPort and highestPort bound what freePort picks: above the registered ones that are in
+// use, below those that systems give to whoever asks for any.
+const (
+	lowestPort  = 20_000
+	highestPort = 32_000
+)
+
+// freePort picks a port of the loopback. The child keeps it for its life and
+// that of its successors, so it is none that the system may give to another
+// program while the child does not run.
+func freePort(ctx context.Context) (port int, err error) {
+	for range 100 {
+		port = lowestPort + mathrand.IntN(highestPort-lowestPort) //nolint:gosec // any will do
+		var l net.Listener
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			if err = l.Close(); err == nil {
+				return port, nil
+			}
+		}
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return port, nil
+	return 0, fmt.Errorf("find a free port: %w", err)
 }
 
 // Name is chat or embed.
