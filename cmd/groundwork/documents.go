@@ -59,7 +59,7 @@ func (c *cli) listDocuments(ctx context.Context, api *client, store, state strin
 		if d.Status == "embedding" {
 			line = fmt.Sprintf("%s (%d of %d passages)", d.Filename, d.ChunksDone, d.Chunks)
 		}
-		if d.Attempts > 1 || d.WaitingFor != "" {
+		if d.Attempts > 1 || d.Attempts > 0 && d.WaitingFor != "" {
 			line += fmt.Sprintf("; failed attempts: %d", d.Attempts)
 		}
 		if d.WaitingFor != "" {

@@ -174,7 +174,8 @@ class Row {
     rows.set(doc.id, this);
     const [icon, words] = states[doc.status] ?? ["?", doc.status];
     this.mark(icon, doc.status === "embedding" && doc.chunks ? `${words} ${doc.chunks_done} of ${doc.chunks}` : words);
-    this.detail.textContent = doc.waiting_for ? `Waiting: ${doc.waiting_for}.${doc.attempts ? ` Failed attempts: ${doc.attempts}.` : ""}` : "";
+    const waits = doc.waiting_for && `It waits: ${doc.waiting_for.replace(/\.$/, "")}.`;
+    this.detail.textContent = waits ? waits + (doc.attempts ? ` Failed attempts: ${doc.attempts}.` : "") : "";
     if (!done(doc)) return;
     this.bar?.remove();
     if (doc.status === "failed") this.explain(doc.error ?? {}, () => (this.node.focus(), this.retry(doc.id).then(summarize)));
