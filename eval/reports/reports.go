@@ -92,11 +92,7 @@ func (s Store) Load(id, name string, into any) error {
 
 // Save puts a file of a comparison in the place of an older one: whole or not at all, and on the disk when it returns.
 func (s Store) Save(id, name string, content []byte) error {
-	err := disk.Replace(filepath.Join(s.dir, id, name), content)
-	if err == nil {
-		err = disk.Sync(s.dir)
-	}
-	if err != nil {
+	if err := disk.Replace(filepath.Join(s.dir, id, name), content); err != nil {
 		return fmt.Errorf("keep %s: %w", name, err)
 	}
 	return nil

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"groundwork/internal/disk"
 )
 
 // Adapter is one version of an adapter, as the registry keeps it (adapter.json).
@@ -82,7 +84,8 @@ func (r Registry) Serving(base Base) ([]Adapter, error) {
 }
 
 // Register copies an adapter's file, and folder when there is one, into the
-// registry as the next version of its name. It is there as a whole or not at all.
+// registry as the next version of its name. It is there as a whole or not at all,
+// and on the disk when Register returns.
 func (r Registry) Register(a Adapter, file, folder string) (Adapter, error) {
 	if err := CheckName(a.Name); err != nil {
 		return a, err
@@ -100,7 +103,7 @@ func (r Registry) Register(a Adapter, file, folder string) (Adapter, error) {
 			a.Version = other.Version + 1
 		}
 	}
-	if err := os.MkdirAll(filepath.Join(r.Root, a.Name), 0o700); err != nil {
+	if err := disk.Make(filepath.Join(r.Root, a.Name)); err != nil {
 		return a, fmt.Errorf("register the adapter: %w", err)
 	}
 	made, err := os.MkdirTemp(r.Root, ".new-*")
@@ -132,7 +135,7 @@ func (r Registry) Register(a Adapter, file, folder string) (Adapter, error) {
 		return a, err
 	}
 	a.dir = filepath.Join(r.Root, a.Name, "v"+strconv.Itoa(a.Version))
-	if err := os.Rename(made, a.dir); err != nil {
+	if err := disk.Move(made, a.dir); err != nil {
 		return a, fmt.Errorf("register the adapter: %w", err)
 	}
 	return a, nil
@@ -184,7 +187,7 @@ func copyFile(to, from string) error {
 		return fmt.Errorf("copy the adapter: %w", err)
 	}
 	defer in.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+	if err := disk.Make(filepath.Dir(to)); err != nil {
 		return fmt.Errorf("copy the adapter: %w", err)
 	}
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600)
@@ -192,7 +195,10 @@ func copyFile(to, from string) error {
 		return fmt.Errorf("copy the adapter: %w", err)
 	}
 	_, err = io.Copy(out, in)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
+		err = disk.Sync(filepath.Dir(to))
+	}
+	if err != nil {
 		return fmt.Errorf("copy the adapter: %w", err)
 	}
 	return nil

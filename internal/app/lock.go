@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"groundwork/internal/disk"
 )
 
 // Location tells other processes of the same user where the server on a data
@@ -33,8 +36,10 @@ const (
 
 // lockDir makes dir (0700), takes its lock, and completes a restoration that was interrupted.
 func lockDir(dir string) (*dirLock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data directory: %w", err)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := disk.Make(dir); err != nil {
+			return nil, fmt.Errorf("make the data directory: %w", err)
+		}
 	}
 	l := flock.New(filepath.Join(dir, lockFile), flock.SetPermissions(0o600))
 	ok, err := l.TryLock()

@@ -53,7 +53,7 @@ var table = map[string]rule{
 	"store/qdrant/qdranttest": {ours: []string{"rag"}, theirs: []string{"github.com/stretchr/testify"}},
 	"eval":                    {},
 	"eval/runs":               {ours: []string{"eval", "internal/disk"}},
-	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval"}},
+	"eval/tune":               {ours: []string{"rag", "rag/analyze", "eval", "internal/disk"}},
 	"eval/draft":              {ours: []string{"rag", "rag/analyze", "eval", "internal/disk"}},
 	"eval/judge":              {ours: []string{"eval"}},
 	"eval/plot":               {},

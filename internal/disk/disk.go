@@ -5,6 +5,7 @@ package disk
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -22,11 +23,30 @@ func Sync(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// Make makes a folder, and those above it that are not there; their names are durable when it returns.
+func Make(dir string) error {
+	above := filepath.Dir(dir)
+	if _, err := os.Stat(above); errors.Is(err, fs.ErrNotExist) {
+		if err := Make(above); err != nil {
+			return err
+		}
+	}
+	there := os.Mkdir(dir, 0o700)
+	if there != nil && !errors.Is(there, fs.ErrExist) {
+		return there
+	}
+	err := Sync(above) // also when it is there: whoever made it may not have come to that
+	if there != nil && errors.Is(err, fs.ErrPermission) {
+		return nil // who made it may read the folder above
+	}
+	return err
+}
+
 // Replace puts a file in the place of an older one, in a folder that is made: whole or not
 // at all, readable by its owner only, and on the disk when it returns.
 func Replace(path string, content []byte) error {
 	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := Make(dir); err != nil {
 		return err
 	}
 	file, err := os.CreateTemp(dir, ".new-*")
@@ -41,6 +61,14 @@ func Replace(path string, content []byte) error {
 		return errors.Join(err, os.RemoveAll(file.Name()))
 	}
 	return Sync(dir)
+}
+
+// Move gives a file or folder another name; both folders know it when it returns.
+func Move(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return errors.Join(Sync(filepath.Dir(to)), Sync(filepath.Dir(from)))
 }
 
 // again is what callers are told to wait.

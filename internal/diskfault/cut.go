@@ -50,10 +50,7 @@ func Cut(log []Op, at int, chance *rand.Rand) Disk {
 		if !n.synced && chance.Float64() >= names {
 			continue
 		}
-		delete(left, n.from)
-		if n.to != "" {
-			left[n.to] = n.file
-		}
+		n.apply(left)
 	}
 	d := Disk{Files: map[string][]byte{}}
 	for _, name := range sortedKeys(left) {
@@ -88,10 +85,7 @@ func play(log []Op) (namings []*naming, names map[string]*file) {
 	names = map[string]*file{}
 	name := func(n naming) {
 		namings = append(namings, &n)
-		delete(names, n.from)
-		if n.to != "" {
-			names[n.to] = n.file
-		}
+		n.apply(names)
 	}
 	for _, op := range log {
 		f, known := names[op.Path]
@@ -121,6 +115,24 @@ func play(log []Op) (namings []*naming, names map[string]*file) {
 		}
 	}
 	return namings, names
+}
+
+// apply makes the change; what lies in a folder goes with it.
+func (n *naming) apply(names map[string]*file) {
+	delete(names, n.from)
+	if n.to == "" {
+		return
+	}
+	names[n.to] = n.file
+	if n.from == "" || n.file != nil {
+		return
+	}
+	for _, name := range sortedKeys(names) {
+		if rest, inside := strings.CutPrefix(name, n.from+"/"); inside {
+			names[n.to+"/"+rest] = names[name]
+			delete(names, name)
+		}
+	}
 }
 
 func (f *file) sync(failed bool) {

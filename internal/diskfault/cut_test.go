@@ -65,6 +65,12 @@ func TestCut(t *testing.T) {
 		{"in a folder that stays", []diskfault.Op{
 			{Kind: diskfault.Mkdir, Path: "d"}, {Kind: diskfault.Create, Path: "d/a"}, {Kind: diskfault.Sync, Path: "d"}, syncFolder,
 		}, "d/a", []string{""}},
+		{"in a folder that gets another name", []diskfault.Op{
+			{Kind: diskfault.Mkdir, Path: "d"}, {Kind: diskfault.Create, Path: "d/a"}, {Kind: diskfault.Sync, Path: "d"}, {Kind: diskfault.Rename, Path: "d", To: "e"},
+		}, "e/a", []string{"-", ""}},
+		{"in a folder that keeps it", []diskfault.Op{
+			{Kind: diskfault.Mkdir, Path: "d"}, {Kind: diskfault.Create, Path: "d/a"}, {Kind: diskfault.Sync, Path: "d"}, {Kind: diskfault.Rename, Path: "d", To: "e"}, syncFolder,
+		}, "e/a", []string{""}},
 	} {
 		want := map[string]bool{}
 		for _, w := range tc.want {

@@ -51,6 +51,20 @@ func Attach(cmd *exec.Cmd, folder string, decide func(Op) unix.Errno) (*Watch, e
 	return w, nil
 }
 
+// Run runs cmd, whose program begins with Enter, to its end, and gives all that it changed in a folder.
+func Run(cmd *exec.Cmd, folder string) ([]Op, error) {
+	w, err := Attach(cmd, folder, nil)
+	if err != nil {
+		return nil, err
+	}
+	said, err := cmd.CombinedOutput()
+	log, watchErr := w.Wait()
+	if err = errors.Join(err, watchErr); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, said)
+	}
+	return log, nil
+}
+
 // Len is how many changes were made, or begun, up to now.
 func (w *Watch) Len() int {
 	w.mu.Lock()
