@@ -33,7 +33,7 @@ const minOverlap = 0.99
 // terms. Then it verifies the target and asks both sides the same queries. An
 // interrupted migration is run again: what is there already is not copied twice.
 func (o *Operator) Migrate(ctx context.Context, to configs.Config, step func(what string, done int)) (m Migration, err error) {
-	from, err := openStores(ctx, o.cfg, o.log, false)
+	from, err := o.openStores(ctx, false)
 	if err != nil {
 		return m, fmt.Errorf("source: %w", err)
 	}
@@ -43,7 +43,7 @@ func (o *Operator) Migrate(ctx context.Context, to configs.Config, step func(wha
 		return m, fmt.Errorf("target: %w", err)
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	dest, err := openStores(ctx, to, o.log, false)
+	dest, err := target.openStores(ctx, false)
 	if err != nil {
 		return m, fmt.Errorf("target: %w", err)
 	}

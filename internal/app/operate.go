@@ -49,7 +49,7 @@ func (o *Operator) Close() error {
 
 // Verify compares documents, chunks, vectors, full text and originals; it changes nothing.
 func (o *Operator) Verify(ctx context.Context, onStore func(name string, done int)) (Audit, error) {
-	s, err := openStores(ctx, o.cfg, o.log, false)
+	s, err := o.openStores(ctx, false)
 	if err != nil {
 		return Audit{}, err
 	}
@@ -67,7 +67,7 @@ type Repair = ingest.Repair
 // Repair verifies, and mends what is wrong: documents are queued to be made anew
 // from their originals, which workers do; what belongs to no document goes.
 func (o *Operator) Repair(ctx context.Context, onStore func(name string, done int)) (Repair, error) {
-	s, err := openStores(ctx, o.cfg, o.log, false)
+	s, err := o.openStores(ctx, false)
 	if err != nil {
 		return Repair{}, err
 	}
@@ -81,7 +81,7 @@ func (o *Operator) Repair(ctx context.Context, onStore func(name string, done in
 // index still has it). An index made with another model is replaced by an empty
 // one. It returns how many documents were queued; workers do the rest.
 func (o *Operator) Reindex(ctx context.Context) (int, error) {
-	s, err := openStores(ctx, o.cfg, o.log, true)
+	s, err := o.openStores(ctx, true)
 	if err != nil {
 		return 0, err
 	}

@@ -5,13 +5,16 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"groundwork/configs"
 	"groundwork/internal/app"
+	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
+	"groundwork/store/qdrant/qdranttest"
 )
 
 // filled is the configuration of a data directory that a server took three documents into.
@@ -46,6 +49,30 @@ func kinds(t *testing.T, cfg configs.Config) []string {
 		out = append(out, f.Kind)
 	}
 	return out
+}
+
+// TestVerifyLeavesUploadsOnTheirWayAlone: nothing in the data directory has one owner, so a server may be at work on it.
+func TestVerifyLeavesUploadsOnTheirWayAlone(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{}))
+	cfg.Store.SQL, cfg.Store.Index, cfg.Store.Qdrant.URL = configs.Secret(pgtest.URL(t)), "qdrant", qdranttest.StartOwn(t).URL
+	require.Empty(t, kinds(t, cfg), "before the first start too")
+	s := start(t, cfg)
+	require.Equal(t, "ready", s.upload("handbook", "notes.txt", "The badge office opens on Wednesday.")[0].Status)
+	files := filepath.Join(cfg.Server.DataDir, "files")
+	coming, nobodys := filepath.Join(files, "tmp", "put-1"), filepath.Join(files, "ab", strings.Repeat("ab", 32))
+	require.NoError(t, os.MkdirAll(filepath.Dir(nobodys), 0o700))
+	for _, path := range []string{coming, nobodys} {
+		require.NoError(t, os.WriteFile(path, []byte("half a file"), 0o600))
+	}
+	require.Len(t, kinds(t, cfg), 1)
+	o, end := operator(t, cfg)
+	_, err := o.Repair(t.Context(), nil)
+	require.NoError(t, err)
+	end()
+	require.NoFileExists(t, nobodys)
+	require.FileExists(t, coming)
+	require.Empty(t, kinds(t, cfg))
 }
 
 func TestVerifyNamesWhatIsWrong(t *testing.T) {

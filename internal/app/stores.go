@@ -13,6 +13,7 @@ import (
 
 	"groundwork/configs"
 	"groundwork/ingest"
+	"groundwork/internal/disk"
 	"groundwork/rag"
 	"groundwork/store/blob"
 	"groundwork/store/local"
@@ -38,28 +39,40 @@ type stores struct {
 	index   index
 }
 
-// openStores opens all three, for commands that need no model. Close them after use.
-func openStores(ctx context.Context, cfg configs.Config, log *slog.Logger, reset bool) (*stores, error) {
+// openStores opens all three. Close them after use.
+func (o *Operator) openStores(ctx context.Context, reset bool) (*stores, error) {
 	s := &stores{}
-	if err := s.open(ctx, cfg, log, reset); err != nil {
+	if err := s.open(ctx, o, reset); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *stores) open(ctx context.Context, cfg configs.Config, log *slog.Logger, reset bool) (err error) {
-	if s.library, err = openLibrary(ctx, cfg, log); err != nil {
+func (s *stores) open(ctx context.Context, o *Operator, reset bool) (err error) {
+	if s.library, err = openLibrary(ctx, o.cfg, o.log); err != nil {
 		return err
 	}
-	if s.files, err = openFiles(ctx, cfg); err != nil {
+	if s.files, err = o.openFiles(ctx); err != nil {
 		return err
 	}
-	vectors, err := vectorsOf(cfg)
+	vectors, err := vectorsOf(o.cfg)
 	if err != nil {
 		return err
 	}
-	s.index, err = openIndex(ctx, cfg, s.library, vectors, indexOptions{reset: reset, log: log})
+	s.index, err = openIndex(ctx, o.cfg, s.library, vectors, indexOptions{reset: reset, log: o.log})
 	return err
+}
+
+// openFiles leaves uploads of a server alone that may run on the data directory.
+func (o *Operator) openFiles(ctx context.Context) (ingest.Files, error) {
+	if o.lock != nil || o.cfg.Store.Files != "" {
+		return openFiles(ctx, o.cfg)
+	}
+	root := filepath.Join(o.cfg.Server.DataDir, "files")
+	if err := disk.Make(filepath.Join(root, "tmp")); err != nil {
+		return nil, fmt.Errorf("open the file store: %w", err)
+	}
+	return blob.OpenReader(root), nil
 }
 
 func (s *stores) close() error {

@@ -52,7 +52,8 @@ func Open(root string) (*Folder, error) {
 	return f, nil
 }
 
-// OpenReader gives a folder that another process uses, to Open and List its contents only.
+// OpenReader gives a folder that another process uses: what is uploaded there stays. It makes nothing; to Put
+// something, the folder and its tmp must be there.
 func OpenReader(root string) *Folder { return &Folder{root: root, tmp: filepath.Join(root, "tmp")} }
 
 // Put stores what r gives and returns its SHA-256 and size in bytes; it is
