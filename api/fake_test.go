@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"groundwork/api"
@@ -32,6 +33,8 @@ type library struct {
 	stop    map[string]bool                     // cancelled batches
 	refuse  error                               // what Upload answers when set
 	waited  func(ctx context.Context) rag.State // state after Wait; ready when nil
+
+	carriesOut atomic.Int32 // requests that are in Once
 }
 
 func missing(what string) error { return rag.Fail(rag.CodeNotFound, "There is no such "+what+".") }
@@ -552,7 +555,9 @@ func (l *library) Once(ctx context.Context, r rag.Repeat, do func(context.Contex
 		}
 		return before.(kept).reply, true, nil
 	}
+	l.carriesOut.Add(1)
 	reply, err := do(ctx)
+	l.carriesOut.Add(-1)
 	if err == nil {
 		l.replies.Store(name, kept{r.Fingerprint, reply})
 	}

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -26,40 +25,56 @@ const (
 	headerRepeated = "Idempotent-Replayed"
 	// maxRepeat is the longest key, in bytes.
 	maxRepeat = 255
-	// repeatWait is the longest ?timeout of a request with a key.
-	repeatWait = time.Minute
 )
+
+// completion makes of the reply of an endpoint the one that the client gets.
+type completion func(c *gin.Context, reply rag.Reply) (rag.Reply, error)
 
 // once lets a request be sent again without harm when it carries an
 // Idempotency-Key: the reply is that of the first time, and nothing is done twice.
 func (s *Server) once(h endpoint) endpoint {
+	return s.onceThen(h, func(_ *gin.Context, reply rag.Reply) (rag.Reply, error) { return reply, nil })
+}
+
+// onceThen is once with what may take long and changes nothing: it completes
+// the replies to repetitions too, and keeps no other request waiting.
+func (s *Server) onceThen(h endpoint, complete completion) endpoint {
 	return func(c *gin.Context) error {
-		name := c.GetHeader(headerRepeat)
-		if name == "" {
-			return h(c)
+		reply, err := s.carriedOut(c, h)
+		if err == nil {
+			reply, err = complete(c, reply)
 		}
-		if len(name) > maxRepeat || strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }) {
-			return badParam(headerRepeat, fmt.Sprintf("An Idempotency-Key is 1 to %d visible ASCII characters, such as a UUID. Choose another.", maxRepeat))
-		}
-		held, err := s.hold(c)
-		if err != nil {
-			return err
-		}
-		defer held.close()
-		p := caller(c)
-		repeat := rag.Repeat{Caller: p.Tenant + " " + p.KeyID, Name: name, Fingerprint: held.sum}
-		reply, again, err := s.Repeats.Once(c.Request.Context(), repeat, func(ctx context.Context) (rag.Reply, error) {
-			return answered(ctx, c, h)
-		})
 		if err != nil {
 			return withoutReply(c, err)
-		}
-		if again {
-			c.Header(headerRepeated, "true")
 		}
 		c.Data(reply.Status, "application/json; charset=utf-8", reply.Body)
 		return nil
 	}
+}
+
+// carriedOut is the reply of a request, now or the first time.
+func (s *Server) carriedOut(c *gin.Context, h endpoint) (rag.Reply, error) {
+	name := c.GetHeader(headerRepeat)
+	if name == "" {
+		return answered(c.Request.Context(), c, h)
+	}
+	if len(name) > maxRepeat || strings.ContainsFunc(name, func(r rune) bool { return r < '!' || r > '~' }) {
+		return rag.Reply{}, badParam(headerRepeat, fmt.Sprintf("An Idempotency-Key is 1 to %d visible ASCII characters, such as a UUID. Choose another.", maxRepeat))
+	}
+	held, err := s.hold(c)
+	if err != nil {
+		return rag.Reply{}, err
+	}
+	defer held.close()
+	p := caller(c)
+	repeat := rag.Repeat{Caller: p.Tenant + " " + p.KeyID, Name: name, Fingerprint: held.sum}
+	reply, again, err := s.Repeats.Once(c.Request.Context(), repeat, func(ctx context.Context) (rag.Reply, error) {
+		return answered(ctx, c, h)
+	})
+	if err == nil && again {
+		c.Header(headerRepeated, "true")
+	}
+	return reply, err
 }
 
 // errUnkept ends a request that did nothing, with the reply that its handler wrote.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"os"
 	"strings"
 	"testing"
@@ -70,5 +71,25 @@ func TestWhatWasRefusedMayComeAgain(t *testing.T) {
 	require.Equal(t, made.body, b.do(t, "POST", "/v1/vector_stores", keyAdmin, `{"name":"once"}`, "Content-Type", "application/json", "Idempotency-Key", "s").body)
 	require.Equal(t, 409, b.do(t, "POST", "/v1/vector_stores", keyAdmin, `{"name":"once"}`, "Content-Type", "application/json", "Idempotency-Key", "t").status)
 	require.Equal(t, 413, b.do(t, "POST", "/v1/vector_stores", keyAdmin, strings.Repeat("x", 300<<10), "Content-Type", "application/json", "Idempotency-Key", "u").status)
-	require.Equal(t, 400, b.postAs(t, "w", docsPath+"?store=handbook&wait=ready&timeout=2m", keyWrite, one).status)
+}
+
+func TestWaitingForDocumentsHoldsUpNoRepetition(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	one, path := field{"file", "28 days", "leave.md"}, docsPath+"?store=handbook&wait=ready&timeout=2m"
+	state := rag.StateEmbedding
+	b.library.waited = func(context.Context) rag.State {
+		require.Zero(t, b.library.carriesOut.Load(), "it waits while nothing is held")
+		return state
+	}
+	res := b.postAs(t, "k", path, keyWrite, one)
+	require.Equal(t, 202, res.status, res.body)
+	require.Equal(t, "embedding", uploads(t, res)[0]["status"])
+	state = rag.StateReady
+	res = b.postAs(t, "k", path, keyWrite, one)
+	require.Equal(t, 200, res.status, "a repetition waits too")
+	require.Equal(t, "true", res.header.Get("Idempotent-Replayed"))
+	require.Equal(t, "ready", uploads(t, res)[0]["status"])
+	require.Len(t, b.library.docs, 1)
+	require.Equal(t, 202, b.postAs(t, "k2", docsPath+"?store=handbook", keyWrite, one).status, "who does not ask does not wait")
 }

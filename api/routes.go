@@ -52,7 +52,7 @@ func (s *Server) routes(r *gin.Engine) {
 	v1.GET("/drafts/:id", s.to(verbAdmin, s.getDrafts))
 	v1.POST("/drafts/:id/:draft_id", s.to(verbAdmin, s.editDraft))
 
-	v1.POST("/documents", s.to(verbWrite, s.once(s.uploadDocuments)))
+	v1.POST("/documents", s.to(verbWrite, s.onceThen(s.uploadDocuments, s.awaitDocuments)))
 	v1.GET("/documents", s.to(verbAsk, s.listDocuments))
 	v1.GET("/documents/:id", s.to(verbAsk, s.getDocument))
 	v1.GET("/documents/:id/passages", s.to(verbAsk, s.documentPassages))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -20,12 +21,8 @@ import (
 // uploadDocuments takes files into a store, one after the other as they
 // stream in. A file that is refused does not stop the others.
 func (s *Server) uploadDocuments(c *gin.Context) error {
-	wait, err := s.waitOf(c.Request.URL.Query())
-	if err != nil {
+	if _, err := s.waitOf(c.Request.URL.Query()); err != nil {
 		return err
-	}
-	if wait > repeatWait && c.GetHeader(headerRepeat) != "" {
-		return badParam("timeout", fmt.Sprintf("With an Idempotency-Key timeout is at most %s. Wait for less, and ask for the documents' states later.", repeatWait))
 	}
 	form, err := s.openForm(c, s.opts.MaxFiles)
 	if err != nil {
@@ -36,11 +33,7 @@ func (s *Server) uploadDocuments(c *gin.Context) error {
 	if err := in.run(c.Request.Context(), form); err != nil {
 		return err
 	}
-	status, err := in.wait(c.Request.Context(), wait)
-	if err != nil {
-		return err
-	}
-	out := openai.NewUploads(in.store.ID, in.results)
+	status, out := http.StatusAccepted, openai.NewUploads(in.store.ID, in.results)
 	if in.failed != nil && len(in.ids) == 0 {
 		note(c, in.failed)
 		p := toProblem(in.failed)
@@ -207,14 +200,27 @@ func (in *intake) take(ctx context.Context, f file) error {
 	return nil
 }
 
-// wait blocks until everything accepted is ready or failed: 200, or 202 while something is on its way.
-func (in *intake) wait(ctx context.Context, timeout time.Duration) (int, error) {
-	if timeout == 0 || len(in.ids) == 0 {
-		return http.StatusAccepted, nil
+// awaitDocuments blocks, when asked to, until everything that uploadDocuments accepted is ready
+// or failed: 200, or 202 while something is on its way. The reply has the states of that moment.
+func (s *Server) awaitDocuments(c *gin.Context, reply rag.Reply) (rag.Reply, error) {
+	timeout, err := s.waitOf(c.Request.URL.Query())
+	if err != nil || timeout == 0 {
+		return reply, err
 	}
-	docs, err := in.s.Uploader.Wait(ctx, scopeOf(in.caller, in.store), slices.Compact(slices.Sorted(slices.Values(in.ids))), timeout)
+	var out openai.Uploads
+	if err := json.Unmarshal(reply.Body, &out); err != nil {
+		return rag.Reply{}, fmt.Errorf("read the reply to an upload: %w", err)
+	}
+	var ids []string
+	for _, r := range out.Data {
+		if r.ID != nil {
+			ids = append(ids, *r.ID)
+		}
+	}
+	p := caller(c)
+	docs, err := s.Uploader.Wait(c.Request.Context(), scopeOf(p, rag.Store{Tenant: p.Tenant, ID: out.Store}), slices.Compact(slices.Sorted(slices.Values(ids))), timeout)
 	if err != nil {
-		return 0, err
+		return rag.Reply{}, err
 	}
 	newest, status := map[string]rag.Document{}, http.StatusOK
 	for _, d := range docs {
@@ -223,15 +229,16 @@ func (in *intake) wait(ctx context.Context, timeout time.Duration) (int, error) 
 			status = http.StatusAccepted
 		}
 	}
-	for i, r := range in.results {
+	for i, r := range out.Data {
 		if r.ID == nil {
 			continue
 		}
 		if d, ok := newest[*r.ID]; ok {
-			in.results[i] = fromUpload(d)
+			out.Data[i] = fromUpload(d)
 		}
 	}
-	return status, nil
+	body, err := openai.Marshal(out)
+	return rag.Reply{Status: status, Body: body}, err
 }
 
 // storeToFill is the store to upload into, made when nothing has the name.
