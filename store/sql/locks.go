@@ -27,22 +27,25 @@ const (
 // processes on PostgreSQL.
 func (s *Store) Locks() ingest.Locks {
 	if s.Shared() {
-		return advisory{s}
+		return advisory{s, s.locks}
 	}
 	return &s.local
 }
 
 // advisory locks of PostgreSQL, each held by a transaction of its own.
-type advisory struct{ s *Store }
+type advisory struct {
+	s    *Store
+	from *pool // of the transactions
+}
 
 // Shared runs do while nobody is in Exclusive with the same key.
 func (a advisory) Shared(ctx context.Context, key string, do func(context.Context) error) error {
-	return a.run(ctx, lock{"pg_try_advisory_xact_lock_shared", key, lockWait, lockLease}, do)
+	return a.run(ctx, lock{a.from, "pg_try_advisory_xact_lock_shared", key, lockWait, lockLease}, do)
 }
 
 // Exclusive runs do while nobody else is in Shared or Exclusive with the same key.
 func (a advisory) Exclusive(ctx context.Context, key string, do func(context.Context) error) error {
-	return a.run(ctx, lock{"pg_try_advisory_xact_lock", key, lockWait, lockLease}, do)
+	return a.run(ctx, lock{a.from, "pg_try_advisory_xact_lock", key, lockWait, lockLease}, do)
 }
 
 func (a advisory) run(ctx context.Context, l lock, do func(context.Context) error) error {
@@ -59,6 +62,7 @@ func (a advisory) run(ctx context.Context, l lock, do func(context.Context) erro
 
 // lock is an advisory lock to be taken.
 type lock struct {
+	from        *pool
 	try         string // the function that takes it
 	key         string
 	wait, lease time.Duration
@@ -72,7 +76,7 @@ func (s *Store) holding(ctx context.Context, l lock, do func(context.Context) er
 	defer cancel()
 	wait, cancelWait := context.WithTimeout(ctx, l.wait)
 	defer cancelWait()
-	conn, err := s.locks.Conn(wait)
+	conn, err := l.from.Conn(wait)
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,8 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	s.writer = s.connections(config, session, writers)
 	s.reader = s.connections(config, session, cmp.Or(s.opt.Readers, 8))
 	s.locks = s.connections(config, lockSession, writers)
+	s.repeats = s.connections(config, lockSession, writers) // what they hold is held while others of locks are needed
+	s.turns = make(chan struct{}, writers)
 	if err := s.migrateAlone(ctx); err != nil {
 		return away(err)
 	}
@@ -88,7 +90,7 @@ func (s *Store) connections(config *pgx.ConnConfig, settings string, n int) *poo
 // migrateAlone migrates while no other process does.
 func (s *Store) migrateAlone(ctx context.Context) error {
 	const most = 10 * time.Minute
-	return s.holding(ctx, lock{"pg_try_advisory_xact_lock", "migrate", most, most}, func(ctx context.Context) error {
+	return s.holding(ctx, lock{s.locks, "pg_try_advisory_xact_lock", "migrate", most, most}, func(ctx context.Context) error {
 		return migrate(ctx, s.writer.DB, s.d, riverdatabasesql.New(s.writer.DB))
 	})
 }

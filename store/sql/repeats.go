@@ -22,9 +22,10 @@ const (
 // with what it answered under the same name before. A repetition that comes
 // while the first request is carried out waits for it. What do refuses is not
 // kept: nothing was done, and the request may come again. Another request
-// under the same name gives rag.CodeReused.
+// under the same name gives rag.CodeReused; when too many are carried out at
+// once, rag.CodeBusy. do may take locks, but calls Once no more.
 func (s *Store) Once(ctx context.Context, r rag.Repeat, do func(context.Context) (rag.Reply, error)) (reply rag.Reply, again bool, err error) {
-	err = s.Locks().Exclusive(ctx, "repeat/"+r.Caller+"/"+r.Name, func(ctx context.Context) error {
+	err = s.byName(ctx, "repeat/"+r.Caller+"/"+r.Name, func(ctx context.Context) error {
 		if reply, again, err = s.repeated(ctx, r); err != nil || again {
 			return err
 		}
@@ -35,6 +36,26 @@ func (s *Store) Once(ctx context.Context, r rag.Repeat, do func(context.Context)
 		return s.keepReply(context.WithoutCancel(ctx), r, reply)
 	})
 	return reply, again, err
+}
+
+// byName runs do while no other request of the name is carried out. Those of
+// this process wait for each other without a connection.
+func (s *Store) byName(ctx context.Context, name string, do func(context.Context) error) error {
+	if !s.Shared() {
+		return s.local.Exclusive(ctx, name, do)
+	}
+	return s.local.Exclusive(ctx, name, func(ctx context.Context) error {
+		wait, cancel := context.WithTimeout(ctx, lockWait)
+		defer cancel()
+		select {
+		case s.turns <- struct{}{}:
+			defer func() { <-s.turns }()
+			return advisory{s, s.repeats}.Exclusive(ctx, name, do)
+		case <-wait.Done():
+			return cmp.Or(ctx.Err(), error(&rag.Error{Code: rag.CodeBusy, RetryAfter: time.Second,
+				Message: "too many requests with an Idempotency-Key are being carried out; send this one again in a moment"}))
+		}
+	})
 }
 
 func (s *Store) repeated(ctx context.Context, r rag.Repeat) (reply rag.Reply, found bool, err error) {

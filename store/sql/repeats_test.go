@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"groundwork/internal/pgtest"
 	"groundwork/rag"
 	"groundwork/store/sql"
 )
@@ -70,6 +72,75 @@ func TestRequestsOfTheSameNameWaitForEachOther(t *testing.T) {
 		all.Wait()
 		require.Equal(t, 1, ran)
 	})
+}
+
+// TestMoreRequestsWithAKeyThanConnections: each needs a lock while it is carried out, as an upload does.
+func TestMoreRequestsWithAKeyThanConnections(t *testing.T) {
+	t.Parallel()
+	const connections, requests = 3, 24
+	store := open(t, sql.Options{URL: pgtest.URL(t), Writers: connections, Readers: 2})
+	var begun atomic.Int32
+	full := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range requests {
+		all.Go(func() {
+			reply, _, err := store.Once(t.Context(), rag.Repeat{Caller: "a", Name: fmt.Sprint(i)}, func(ctx context.Context) (rag.Reply, error) {
+				if begun.Add(1) == connections {
+					close(full)
+				}
+				<-full // as many as there are connections are carried out before any goes on
+				return rag.Reply{Status: 202, Body: []byte("done")}, store.Locks().Shared(ctx, "content/one", func(context.Context) error { return nil })
+			})
+			if err != nil || string(reply.Body) != "done" {
+				t.Error(i, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+func TestRequestsThatWaitForOneOfTheSameNameHoldUpNoOthers(t *testing.T) {
+	t.Parallel()
+	store := open(t, sql.Options{URL: pgtest.URL(t), Writers: 2, Readers: 2})
+	done := func(context.Context) (rag.Reply, error) { return rag.Reply{Status: 202, Body: []byte("done")}, nil }
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			_, _, err := store.Once(t.Context(), rag.Repeat{Caller: "a", Name: "same"}, func(ctx context.Context) (rag.Reply, error) {
+				close(entered) // a second one would panic
+				<-leave
+				return done(ctx)
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-entered
+	for i := range 30 {
+		_, _, err := store.Once(t.Context(), rag.Repeat{Caller: "a", Name: fmt.Sprint(i)}, done)
+		require.NoError(t, err, "request %d", i)
+	}
+	close(leave)
+	all.Wait()
+}
+
+func TestTooManyRequestsWithAKeyAreRefused(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("waits 10 seconds")
+	}
+	store := open(t, sql.Options{URL: pgtest.URL(t), Writers: 1, Readers: 2})
+	_, _, err := store.Once(t.Context(), rag.Repeat{Caller: "a", Name: "first"}, func(ctx context.Context) (rag.Reply, error) {
+		_, _, err := store.Once(ctx, rag.Repeat{Caller: "b", Name: "second"}, func(context.Context) (rag.Reply, error) { return rag.Reply{}, nil })
+		var busy *rag.Error
+		require.ErrorAs(t, err, &busy)
+		require.Equal(t, rag.CodeBusy, busy.Code)
+		require.Positive(t, busy.RetryAfter)
+		return rag.Reply{Status: 202}, nil
+	})
+	require.NoError(t, err, "the first one is carried out")
 }
 
 func TestRepliesThatNameWhatIsDeletedGoWithIt(t *testing.T) {

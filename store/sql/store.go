@@ -32,7 +32,7 @@ type Options struct {
 	MaxQueue       int                    // documents on their way before Accept refuses; 0: no limit
 	MaxQueueTenant int                    // the same for one tenant
 	Readers        int                    // connections for reading; 0: 4, 8 on PostgreSQL
-	Writers        int                    // connections for writing on PostgreSQL, and for locks; 0: 8
+	Writers        int                    // connections for writing on PostgreSQL, for locks, and for requests with an Idempotency-Key; 0: 8
 	Timeout        time.Duration          // of one read on PostgreSQL; a write may take 6 times as long, a deletion 60 times; 0: 5 s
 	SweepAfter     time.Duration          // until a job looks whether a deletion was completed; 0: 10 s
 	Keyless        func() bool            // whether callers without a key are let in while no key was made; nil: never
@@ -41,15 +41,17 @@ type Options struct {
 
 // Store is the database.
 type Store struct {
-	opt    Options
-	d      *dialect
-	writer *pool
-	reader *pool
-	locks  *pool           // PostgreSQL: each connection holds a lock
-	listen *pgxpool.Pool   // PostgreSQL: hears of new jobs
-	config *pgx.ConnConfig // PostgreSQL: of all connections
-	jobs   *river.Client[*sql.Tx]
-	local  ingest.LocalLocks
+	opt     Options
+	d       *dialect
+	writer  *pool
+	reader  *pool
+	locks   *pool           // PostgreSQL: each connection holds a lock
+	repeats *pool           // PostgreSQL: each connection holds the lock of a request with an Idempotency-Key
+	turns   chan struct{}   // PostgreSQL: as many as repeats has connections
+	listen  *pgxpool.Pool   // PostgreSQL: hears of new jobs
+	config  *pgx.ConnConfig // PostgreSQL: of all connections
+	jobs    *river.Client[*sql.Tx]
+	local   ingest.LocalLocks
 }
 
 // Open opens the database, makes it when it does not exist, and migrates it;
@@ -83,7 +85,7 @@ func (s *Store) enqueuer(driver riverdriver.Driver[*sql.Tx]) (err error) {
 // Close closes the database; it may be called on a half-opened one.
 func (s *Store) Close() error {
 	var errs []error
-	for _, db := range []*pool{s.reader, s.writer, s.locks} {
+	for _, db := range []*pool{s.reader, s.writer, s.locks, s.repeats} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
