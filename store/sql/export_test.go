@@ -2,7 +2,10 @@ package sql
 
 import (
 	"context"
+	"maps"
 	"net"
+	"slices"
+	"strings"
 
 	"groundwork/ingest"
 )
@@ -76,4 +79,22 @@ func (s *Store) Attendants(ctx context.Context) ([]string, error) {
 func (s *Store) EndAttendants(ctx context.Context) error {
 	_, err := collect(ctx, s.reader, scanAny(1), "SELECT pg_terminate_backend(pid)"+attendants)
 	return err
+}
+
+// Statements that delete kept replies.
+const (
+	OldReplies = oldReplies
+	RepliesOf  = repliesOf
+)
+
+// KeptStatements are those that reads have run on SQLite.
+func (s *Store) KeptStatements() []string { return slices.Collect(maps.Keys(s.reader.kept.known)) }
+
+// Plan is how SQLite carries a statement out.
+func (s *Store) Plan(ctx context.Context, query string) ([]string, error) {
+	return collect(ctx, s.reader, func(row scanner) (step string, err error) {
+		var id, parent, unused int
+		err = row.Scan(&id, &parent, &unused, &step)
+		return step, err
+	}, "EXPLAIN QUERY PLAN "+query, make([]any, strings.Count(query, "?"))...)
 }

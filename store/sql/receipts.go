@@ -93,18 +93,23 @@ func (s *Store) Removed(ctx context.Context, r ingest.Removal, originals int) er
 // Receipt finds a receipt by its own id or by that of what was deleted; the newest one.
 func (s *Store) Receipt(ctx context.Context, tenant, id string) (r rag.Receipt, err error) {
 	err = s.read(ctx, "read a receipt", func(ctx context.Context, q querier) error {
-		var requested, deleted int64
-		err := q.QueryRowContext(ctx, "SELECT "+receiptColumns+" FROM receipts WHERE tenant = ? AND (id = ? OR object_id = ?) ORDER BY created_at DESC, id LIMIT 1",
-			tenant, id, id).Scan(&r.ID, &r.ObjectID, &r.StoreID, &r.SHA256, &requested, &deleted,
-			&r.Versions, &r.Passages, &r.Answers, &r.Chunks, &r.Vectors, &r.Blobs)
-		if errors.Is(err, sql.ErrNoRows) {
-			return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no receipt for %q; give its id (del_…) or that of what was deleted", id))
+		for _, where := range []string{"id = ? AND tenant = ?", "object_id = ? AND tenant = ? ORDER BY created_at DESC, id LIMIT 1"} { // each by its index
+			if r, err = scanReceipt(q.QueryRowContext(ctx, "SELECT "+receiptColumns+" FROM receipts WHERE "+where, id, tenant)); !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
 		}
-		if r.RequestedAt = moment(requested); deleted != 0 {
-			r.DeletedAt = moment(deleted)
-		}
-		return err
+		return rag.Fail(rag.CodeNotFound, fmt.Sprintf("there is no receipt for %q; give its id (del_…) or that of what was deleted", id))
 	})
+	return r, err
+}
+
+func scanReceipt(row scanner) (r rag.Receipt, err error) {
+	var requested, deleted int64
+	err = row.Scan(&r.ID, &r.ObjectID, &r.StoreID, &r.SHA256, &requested, &deleted,
+		&r.Versions, &r.Passages, &r.Answers, &r.Chunks, &r.Vectors, &r.Blobs)
+	if r.RequestedAt = moment(requested); deleted != 0 {
+		r.DeletedAt = moment(deleted)
+	}
 	return r, err
 }
 

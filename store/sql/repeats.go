@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"regexp"
 	"time"
 
 	"groundwork/ingest"
@@ -75,20 +76,45 @@ func (s *Store) repeated(ctx context.Context, r rag.Repeat) (reply rag.Reply, fo
 	return reply, found, err
 }
 
+const (
+	// oldReplies are those of a caller beyond the newest; none while there are fewer.
+	oldReplies = `DELETE FROM repeats WHERE caller = ? AND (created_at, name) < (
+		SELECT created_at, name FROM repeats WHERE caller = ? ORDER BY created_at DESC, name DESC LIMIT 1 OFFSET ?)`
+	// repliesOf are those that name something.
+	repliesOf = "DELETE FROM repeats WHERE (caller, name) IN (SELECT caller, name FROM repeat_objects WHERE object_id = ?)"
+)
+
 func (s *Store) keepReply(ctx context.Context, r rag.Repeat, reply rag.Reply) error {
 	return s.write(ctx, "keep a reply", func(ctx context.Context, tx *txn) error {
 		now := s.now()
-		err := tx.exec(ctx, "DELETE FROM repeats WHERE created_at < ? OR caller = ? AND name = ?", now-keepReplies.Microseconds(), r.Caller, r.Name)
-		if err == nil {
-			err = tx.exec(ctx, "INSERT INTO repeats (caller, name, fingerprint, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
-				r.Caller, r.Name, r.Fingerprint, reply.Status, string(reply.Body), now)
+		var named [][]any
+		for _, id := range namedIn(reply.Body) {
+			named = append(named, []any{id, r.Caller, r.Name})
 		}
-		if err == nil {
-			err = tx.exec(ctx, `DELETE FROM repeats WHERE caller = ? AND name NOT IN (
-				SELECT name FROM repeats WHERE caller = ? ORDER BY created_at DESC, name LIMIT ?)`, r.Caller, r.Caller, mostReplies)
+		for _, q := range []query{
+			{"DELETE FROM repeats WHERE created_at < ?", []any{now - keepReplies.Microseconds()}},
+			{"DELETE FROM repeats WHERE caller = ? AND name = ?", []any{r.Caller, r.Name}},
+			{"INSERT INTO repeats (caller, name, fingerprint, status, body, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+				[]any{r.Caller, r.Name, r.Fingerprint, reply.Status, string(reply.Body), now}},
+			{oldReplies, []any{r.Caller, r.Caller, mostReplies - 1}},
+		} {
+			if err := tx.exec(ctx, q.text, q.args...); err != nil {
+				return err
+			}
 		}
-		return err
+		return insertRows(ctx, tx, "INSERT INTO repeat_objects (object_id, caller, name) VALUES ", "", named)
 	})
+}
+
+// objectID is what a reply names and what may be deleted: files, stores, batches.
+var objectID = regexp.MustCompile(`"((?:file-|vs_|vsfb_)[0-9A-Za-z]+)"`)
+
+func namedIn(body []byte) []string {
+	var ids []string
+	for _, m := range objectID.FindAllSubmatch(body, -1) {
+		ids = append(ids, string(m[1]))
+	}
+	return unique(ids)
 }
 
 // forgetReplies deletes the replies that tell of what goes: they name its files.
@@ -98,10 +124,7 @@ func forgetReplies(ctx context.Context, tx *txn, r ingest.Removal) error {
 		ids = append(ids, cmp.Or(t.DocumentID, t.StoreID))
 	}
 	for _, id := range unique(ids) {
-		if id == "" {
-			continue
-		}
-		if err := tx.exec(ctx, "DELETE FROM repeats WHERE body LIKE ?", `%"`+id+`"%`); err != nil {
+		if err := tx.exec(ctx, repliesOf, id); err != nil {
 			return err
 		}
 	}

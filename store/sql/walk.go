@@ -45,21 +45,21 @@ func (s *Store) EachFile(ctx context.Context, each func(rag.File) error) error {
 
 // EachOriginal calls each for every content that a file or a version refers to, with the id of the file; more than once when there are more.
 func (s *Store) EachOriginal(ctx context.Context, each func(sha256, fileID string) error) error {
-	for _, w := range []walk[[2]string]{
-		{what: "walk the files", columns: "id, sha256", from: "files WHERE 1 = 1", key: "id",
-			keyOf: func(f [2]string) []any { return []any{f[0]} }},
-		{what: "walk the versions", columns: "document_id, sha256", from: "(SELECT DISTINCT document_id, sha256 FROM versions) AS v WHERE 1 = 1", key: "document_id, sha256",
-			keyOf: func(f [2]string) []any { return []any{f[0], f[1]} }},
-	} {
-		w.scan = func(row scanner) (f [2]string, err error) {
-			err = row.Scan(&f[0], &f[1])
-			return f, err
-		}
-		if err := w.run(ctx, s, func(f [2]string) error { return each(f[1], f[0]) }); err != nil {
-			return err
-		}
+	err := s.EachFile(ctx, func(f rag.File) error { return each(f.SHA256, f.ID) })
+	if err != nil {
+		return err
 	}
-	return nil
+	type version struct {
+		store, document, sha256 string
+		number                  int
+	}
+	return walk[version]{"walk the versions", "store_id, document_id, version, sha256", "versions WHERE 1 = 1", "store_id, document_id, version", nil,
+		func(row scanner) (v version, err error) {
+			err = row.Scan(&v.store, &v.document, &v.number, &v.sha256)
+			return v, err
+		},
+		func(v version) []any { return []any{v.store, v.document, v.number} },
+	}.run(ctx, s, func(v version) error { return each(v.sha256, v.document) })
 }
 
 // EachChunk calls each for every chunk of a version, in order, whatever became of the version.
