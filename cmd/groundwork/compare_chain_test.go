@@ -49,7 +49,7 @@ func chained(t *testing.T, before http.HandlerFunc) (s served, args []string) {
 	dir := t.TempDir()
 	require.NoError(t, tunetest.Write(filepath.Join(dir, "adapter.gguf"), tunetest.Qwen05B, 1, 1))
 	python := filepath.Join(dir, "python")
-	require.NoError(t, os.WriteFile(python, []byte(chainTrainer), 0o700)) //nolint:gosec // it is run
+	require.NoError(t, tunetest.Program(python, chainTrainer))
 	const model, sum = "qwen2.5-coder-0.5b-instruct", "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32"
 	base := filepath.Join(dir, "models", model, model+"-q4_k_m.gguf")
 	require.NoError(t, os.MkdirAll(filepath.Dir(base), 0o700))

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/eval/draft"
+	"groundwork/eval/tune/tunetest"
 	"groundwork/llm/llmtest"
 )
 
@@ -90,7 +91,7 @@ func TestReviewInAnEditor(t *testing.T) {
 	require.NoError(t, err)
 	editor := func(script string) shell {
 		program := filepath.Join(t.TempDir(), "editor")
-		require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\n"+script+"\n"), 0o700)) //nolint:gosec // it is run
+		require.NoError(t, tunetest.Program(program, "#!/bin/sh\n"+script+"\n"))
 		other := s
 		other.environ = append(append([]string{}, s.environ...), "EDITOR="+program, "PATH="+os.Getenv("PATH"))
 		return other

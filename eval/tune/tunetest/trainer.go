@@ -3,6 +3,7 @@ package tunetest
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // standIn speaks as train.py and convert.py do, without a model: it is called as the
@@ -34,5 +35,13 @@ echo '{"event":"done","step":4,"of":4,"loss":1.25,"best":1.1,"first_heldout":3.0
 // path.refuse, path.wait) tell it what to do; path.adapter is what its trainings make.
 func Trainer(dir string) (path string, err error) {
 	path = filepath.Join(dir, "python")
-	return path, os.WriteFile(path, []byte(standIn), 0o700) //nolint:gosec // it is run
+	return path, Program(path, standIn)
+}
+
+// Program writes a script that can be run at once. A child that another test forks while the file is open would hold
+// it open for writing until it runs its own program, and until then nobody could run this one.
+func Program(path, script string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte(script), 0o700) //nolint:gosec // it is run
 }
