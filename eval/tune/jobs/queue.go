@@ -180,13 +180,14 @@ func (q *Queue) registeringEnds() {
 }
 
 // set changes a job that is not over, and keeps it. Whoever sees the change finds the events that tell of it.
-func (q *Queue) set(id string, change func(*Job), events ...string) (j Job, changed bool, err error) {
+func (q *Queue) set(id string, change func(*Job), events ...string) (changed bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.put(id, change, events...)
+	_, changed, err = q.put(id, change, events...)
+	return changed, err
 }
 
-// put is set, for who holds the lock.
+// put is set, for who holds the lock, and gives the job as it is then.
 func (q *Queue) put(id string, change func(*Job), events ...string) (j Job, changed bool, err error) {
 	j = *q.jobs[id]
 	if j.Status.Over() {
@@ -293,7 +294,7 @@ func (q *Queue) fail(id string, err error) error {
 	} else {
 		p = &Problem{Code: "training_failed", Message: "The training failed; the server's log tells why."}
 	}
-	_, changed, kept := q.set(id, func(j *Job) {
+	changed, kept := q.set(id, func(j *Job) {
 		j.Status, j.Finished, j.Estimate, j.Problem = Failed, q.Now().UTC(), time.Time{}, p
 	}, p.Message)
 	if changed {

@@ -19,7 +19,7 @@ const rate = 4e-4 // of the trainer, which a multiplier of 1 leaves as it is
 
 // finish trains and registers. Each of it may have been done before, in a process that ended.
 func (q *Queue) finish(ctx context.Context, j Job) error {
-	if _, ok, err := q.set(j.ID, func(j *Job) { j.Status = Running }); err != nil || !ok {
+	if ok, err := q.set(j.ID, func(j *Job) { j.Status = Running }); err != nil || !ok {
 		return err
 	}
 	run, err := q.trained(ctx, j)
@@ -31,7 +31,7 @@ func (q *Queue) finish(ctx context.Context, j Job) error {
 	if err != nil {
 		return err
 	}
-	_, _, err = q.set(j.ID, func(j *Job) {
+	_, err = q.set(j.ID, func(j *Job) {
 		j.Status, j.Adapter, j.Finished, j.Estimate = Succeeded, adapter.Name, q.Now().UTC(), time.Time{}
 	}, fmt.Sprintf("The adapter is registered as %s and served as %s+%s", adapter.Tag(), j.Asked.Model, adapter.Name), "The job has successfully completed")
 	return err
@@ -58,7 +58,7 @@ func (q *Queue) validate(ctx context.Context, j Job) error {
 			return err
 		}
 	}
-	_, changed, err := q.set(j.ID, func(j *Job) { j.Status = Queued },
+	changed, err := q.set(j.ID, func(j *Job) { j.Status = Queued },
 		fmt.Sprintf("Files validated: %d examples to train on, %d held out", len(train), len(heldOut)))
 	if changed {
 		wake(q.train)
@@ -163,7 +163,7 @@ func (q *Queue) heard(id string, p tune.Progress) {
 	case "step":
 		q.note(id, "info", fmt.Sprintf("Step %d/%d: training loss=%.2f", p.Step, p.Of, p.Loss), map[string]float64{"step": float64(p.Step), "total_steps": float64(p.Of), "train_loss": p.Loss})
 		if p.RestSeconds > 0 {
-			if _, _, err := q.set(id, func(j *Job) { j.Estimate = q.Now().UTC().Add(time.Duration(p.RestSeconds * float64(time.Second))) }); err != nil {
+			if _, err := q.set(id, func(j *Job) { j.Estimate = q.Now().UTC().Add(time.Duration(p.RestSeconds * float64(time.Second))) }); err != nil {
 				q.Log.Warn("the estimate of a fine-tuning job was not kept", "job", id, "error", err)
 			}
 		}
