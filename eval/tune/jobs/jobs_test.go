@@ -238,7 +238,7 @@ func TestAFileThatCannotBeReadIsNoBadFile(t *testing.T) {
 	b.run()
 	j = b.until(j.ID, over)
 	require.Equal(t, "training_failed", j.Problem.Code)
-	require.Contains(t, b.log.String(), "the bucket is away")
+	require.Eventually(t, func() bool { return strings.Contains(b.log.String(), "the bucket is away") }, time.Minute, 10*time.Millisecond)
 	require.NotContains(t, b.log.String(), secret)
 }
 
@@ -314,6 +314,41 @@ func TestAnAdapterIsRegisteredOnce(t *testing.T) {
 	all, err := b.Registry.All()
 	require.NoError(t, err)
 	require.Len(t, all, 1)
+}
+
+// TestAJobWhoseEndCannotBeKeptHasNotFailed: its adapter is served. The disk fails for one write.
+func TestAJobWhoseEndCannotBeKeptHasNotFailed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var j jobs.Job
+	file := func() string { return filepath.Join(b.Dir, j.ID, "job.json") }
+	var kept []byte
+	writes, registry := 0, b.Registry
+	b.Now = func() time.Time { // is asked before the end is written
+		if all, err := registry.All(); err == nil && len(all) > 0 {
+			switch writes++; writes {
+			case 1:
+				kept, _ = os.ReadFile(file())
+				_ = os.Remove(file())
+				_ = os.MkdirAll(filepath.Join(file(), "in the way"), 0o700)
+			case 2:
+				_ = os.RemoveAll(file())
+			}
+		}
+		return time.Now()
+	}
+	j = b.create(jobs.Request{TrainingFile: "file-good"})
+	stop := b.run()
+	b.until(j.ID, func(j jobs.Job) bool {
+		return over(j) || strings.Contains(b.log.String(), "cannot be brought to its end")
+	})
+	stop()
+	require.Equal(t, 1, writes, "nothing else was written down")
+	require.NoError(t, os.RemoveAll(file()))
+	require.NoError(t, os.WriteFile(file(), kept, 0o600))
+	b = b.again()
+	b.run()
+	require.Equal(t, jobs.Succeeded, b.until(j.ID, over).Status)
 }
 
 // TestAJobThatRegistersIsNotCancelled: there would be an adapter of a job that was cancelled.

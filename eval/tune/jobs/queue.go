@@ -52,6 +52,9 @@ var ErrNoJob = fmt.Errorf("there is no such fine-tuning job: %w", fs.ErrNotExist
 // ErrOver says that a job cannot be cancelled any more: it is over, or its adapter is on its way into the registry.
 var ErrOver = errors.New("the job is over")
 
+// errUnkept says that a job went on and that this could not be written down; what it has done is there.
+var errUnkept = errors.New("the job's state was not kept")
+
 // Load reads the jobs; call it once, before anything else.
 func (q *Queue) Load() (err error) {
 	q.check, q.train, q.cancel = make(chan struct{}, 1), make(chan struct{}, 1), map[underWay]context.CancelFunc{}
@@ -195,7 +198,7 @@ func (q *Queue) put(id string, change func(*Job), events ...string) (j Job, chan
 	}
 	change(&j)
 	if err := q.save(j); err != nil {
-		return j, false, err
+		return j, false, fmt.Errorf("%w: %w", errUnkept, err)
 	}
 	level := "info"
 	if j.Status == Failed {
@@ -276,7 +279,7 @@ func (q *Queue) work(ctx context.Context, j Job, validating bool, step func(cont
 	if ctx.Err() != nil {
 		return nil // the server stops: the job goes on in the next one
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnkept) {
 		err = q.fail(j.ID, err)
 	}
 	if now, gone := q.Job(j.Asked.Tenant, j.ID); gone == nil {
