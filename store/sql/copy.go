@@ -178,7 +178,7 @@ func (s *Store) resume(ctx context.Context, tx *txn) error {
 			return err
 		}
 	}
-	err = tx.exec(ctx, "UPDATE documents SET state = 'queued', chunks = 0, chunks_done = 0 WHERE "+waiting)
+	err = tx.exec(ctx, "UPDATE documents SET state = 'queued', chunks = 0, chunks_done = 0, attempts = 0, waits_for = '' WHERE "+waiting)
 	if err != nil {
 		return err
 	}

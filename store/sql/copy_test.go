@@ -79,7 +79,7 @@ func fill(t *testing.T, s *sql.Store) (token string, pending ingest.Removal) {
 		st, err := s.CreateStore(ctx, tenant, "Handbuch für alle", map[string]string{"team": "é"})
 		require.NoError(t, err)
 		b := &bench{Store: s, scope: rag.Scope{Tenant: tenant, Store: st.ID}}
-		b.accept(t, "queued.md")
+		require.NoError(t, b.Delayed(ctx, b.accept(t, "queued.md"), true, "The model server is away."))
 		for i := range 620 {
 			ref := b.accept(t, fmt.Sprint(i, ".md"))
 			if i >= 5 {
@@ -110,6 +110,7 @@ func (c content) anew() content {
 	for i, d := range c.Documents {
 		if !d.State.Done() {
 			c.Documents[i].State, c.Documents[i].Chunks, c.Documents[i].ChunksDone = rag.StateQueued, 0, 0
+			c.Documents[i].Attempts, c.Documents[i].WaitsFor = 0, ""
 			c.Chunks[fmt.Sprint(d.StoreID, d.ID, d.Version)] = nil
 		}
 	}
