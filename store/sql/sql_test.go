@@ -28,6 +28,28 @@ func newClock() *clock {
 func (c *clock) Now() time.Time          { return time.UnixMicro(c.at.Load()) }
 func (c *clock) Advance(d time.Duration) { c.at.Add(d.Microseconds()) }
 
+// newStopwatch measures how long this process runs: it stands still while a busy
+// machine gives it no turn, when timers of the code under test do not fire either.
+func newStopwatch(t *testing.T) (elapsed func() time.Duration) {
+	t.Helper()
+	const tick = 10 * time.Millisecond
+	var ticks atomic.Int64
+	ticker, stop, done := time.NewTicker(tick), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ticker.C: // those that were missed do not come later
+				ticks.Add(1)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() { ticker.Stop(); close(stop); <-done })
+	return func() time.Duration { return time.Duration(ticks.Load()) * tick }
+}
+
 // both runs a test on SQLite and on PostgreSQL. place names a database of its own.
 func both(t *testing.T, test func(t *testing.T, place func(t *testing.T) sql.Options)) {
 	t.Helper()
