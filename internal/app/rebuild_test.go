@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	database "database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -122,6 +124,35 @@ func TestANewIndexWaitsForTheServersOfOtherMachines(t *testing.T) {
 	require.NoError(t, r.Swap(t.Context(), unseen))
 	s = start(t, next)
 	require.NoError(t, s.stop())
+}
+
+// TestAServerThatANewIndexOvertookEnds: it had lost the database while the index took its place.
+func TestAServerThatANewIndexOvertookEnds(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{}))
+	url := pgtest.URL(t)
+	cfg.Store.SQL = configs.Secret(url)
+	listening, ended := make(chan string, 1), make(chan error, 1)
+	go func() {
+		ended <- app.Run(t.Context(), cfg, app.Options{OnListen: func(url string) { listening <- url }})
+	}()
+	<-listening
+	db, err := database.Open("pgx", url)
+	require.NoError(t, err)
+	defer db.Close()
+	for _, q := range []string{
+		"UPDATE swaps SET number = number + 1",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+	} {
+		_, err = db.ExecContext(t.Context(), q)
+		require.NoError(t, err)
+	}
+	select {
+	case err := <-ended:
+		require.ErrorContains(t, err, "a new index took the place of the old one")
+	case <-time.After(time.Minute):
+		t.Fatal("it goes on")
+	}
 }
 
 // interrupted begins to build, and ends when some documents are done.
