@@ -104,6 +104,8 @@ type Parse struct {
 	MaxZipEntries int           `koanf:"max_zip_entries"`
 	MaxDepth      int           `koanf:"max_depth"`
 	MaxCells      int           `koanf:"max_cells"`
+	Attachments   int           `koanf:"max_attachments"`
+	AttachedBytes Bytes         `koanf:"max_attached"`
 	OCR           OCR           `koanf:"ocr"`
 }
 
@@ -318,6 +320,7 @@ func (c Config) validate() error {
 		{c.Upload.MaxFile > 0, "upload.max_file must be more than 0"},
 		{c.Upload.MaxFiles > 0, "upload.max_files must be at least 1"},
 		{c.Parse.Memory >= 1<<30, "parse.memory must be at least 1GB, or the parser cannot start"},
+		{c.Parse.Attachments >= 0 && c.Parse.AttachedBytes >= 0, "parse.max_attachments and parse.max_attached must not be negative"},
 		{c.Parse.Ahead >= 0, "parse.ahead must not be negative"},
 		{c.Parse.Wall > 0 && c.Parse.CPU >= time.Second, "parse.cpu must be at least 1s and parse.wall more than 0"},
 		{c.Parse.OCR.Command == "" || c.Parse.OCR.Wall > 0 && c.Parse.OCR.Wall < c.Ingest.JobTimeout, "parse.ocr.wall must be more than 0 and less than ingest.job_timeout"},

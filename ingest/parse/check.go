@@ -33,5 +33,5 @@ func check(t Text, l Limits) error {
 		}
 		last = m.Start
 	}
-	return nil
+	return checkAttached(t.Attached, l)
 }

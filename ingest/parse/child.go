@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,15 +29,67 @@ type request struct {
 	Warm      bool   `json:"warm"` // fill CacheDir; there is no document
 	Wait      bool   `json:"wait"` // start the PDF reader; descriptor 3 is a socket, from which the document comes with its name and type
 
+	Enclosed bool `json:"enclosed,omitempty"` // Options.Enclosed
+
 	Draw int      `json:"draw,omitempty"` // write this page of a PDF as a picture
 	DPI  int      `json:"dpi,omitempty"`
 	Exec []string `json:"exec,omitempty"` // become this program, with the document as its input
 }
 
-// response is what the child writes after its greeting.
+// response is what the child writes after its greeting; the bytes of the
+// attachments follow it.
 type response struct {
-	Text  *Text  `json:"text,omitempty"`
-	Error *Error `json:"error,omitempty"`
+	Text     *Text      `json:"text,omitempty"`
+	Error    *Error     `json:"error,omitempty"`
+	Attached []attached `json:"attached,omitempty"`
+}
+
+// attached is an attachment without its bytes.
+type attached struct {
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Bytes     int    `json:"bytes"`
+}
+
+// write is how the child sends it.
+func (res response) write(out io.Writer) error {
+	var files []Attachment
+	if res.Text != nil {
+		files = res.Text.Attached
+	}
+	for _, f := range files {
+		res.Attached = append(res.Attached, attached{f.Name, f.MediaType, len(f.Data)})
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(res)
+	for i := 0; i < len(files) && err == nil; i++ {
+		_, err = out.Write(files[i].Data)
+	}
+	return err
+}
+
+// readResponse reads what a child wrote, which is not trusted.
+func readResponse(raw []byte) (res response, err error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	if err := d.Decode(&res); err != nil {
+		return res, err
+	}
+	if (res.Text == nil) == (res.Error == nil) || res.Text == nil && len(res.Attached) > 0 {
+		return res, errors.New("it is neither a text nor an error")
+	}
+	rest := bytes.TrimPrefix(raw[d.InputOffset():], []byte("\n"))
+	for _, a := range res.Attached {
+		if a.Bytes < 0 || a.Bytes > len(rest) {
+			return res, errors.New("an attachment has not all of its bytes")
+		}
+		res.Text.Attached = append(res.Text.Attached, Attachment{Name: a.Name, MediaType: a.MediaType, Data: rest[:a.Bytes:a.Bytes]})
+		rest = rest[a.Bytes:]
+	}
+	if len(rest) > 0 {
+		return res, errors.New("more follows")
+	}
+	return res, nil
 }
 
 // Main is the child: it takes a request from in, gives up every right it does
@@ -85,10 +138,7 @@ func serve(in io.Reader, out io.Writer) error {
 		}
 		return drawPage(ctx, out, data, req)
 	}
-	res := answer(ctx, req, reader)
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(res); err != nil {
+	if err := answer(ctx, req, reader).write(out); err != nil {
 		return errors.New("the result cannot be written")
 	}
 	return nil
@@ -130,7 +180,7 @@ func answer(ctx context.Context, req request, reader *engine) (res response) {
 	if err != nil {
 		return response{Error: fail(CodeInvalid, "the stored file cannot be read; upload it again")}
 	}
-	text, err := Document(ctx, data, req.Name, req.MediaType, Options{Limits: req.Limits, CacheDir: req.CacheDir, reader: reader})
+	text, err := Document(ctx, data, req.Name, req.MediaType, Options{Limits: req.Limits, Enclosed: req.Enclosed, CacheDir: req.CacheDir, reader: reader})
 	var known *Error
 	switch {
 	case errors.As(err, &known):

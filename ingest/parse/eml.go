@@ -30,18 +30,30 @@ func readEML(ctx context.Context, data []byte, opt Options) (Text, error) {
 	if err != nil {
 		return Text{}, err
 	}
-	field := func(name string) string {
-		text, err := root.Header.Text(name)
-		if err != nil {
-			return decode([]byte(root.Header.Get(name)), "")
-		}
-		return decode([]byte(text), "")
-	}
+	field := func(name string) string { return field(root.Header, name) }
 	m := mail{
 		subject: field("Subject"), from: field("From"), to: field("To"), cc: field("Cc"), date: field("Date"),
 		bodies: bodies, attachments: e.attachments,
 	}
 	return m.text(ctx, opt)
+}
+
+// field is what a header says of the message.
+func field(h message.Header, name string) string {
+	text, err := h.Text(name)
+	if err != nil {
+		text = h.Get(name)
+	}
+	return decode([]byte(text), "")
+}
+
+// subjectOf is the subject of a message that lies in another.
+func subjectOf(data []byte) string {
+	m, err := message.Read(bytes.NewReader(data))
+	if tolerable(err) != nil {
+		return ""
+	}
+	return field(m.Header, "Subject")
 }
 
 // tolerable is nil for what can be read all the same: in an encoding that the message does not name rightly.
@@ -118,11 +130,19 @@ func (e *eml) leaf(part *message.Entity, kind, name string) ([]mailBody, error) 
 	case text && disposition != "attachment" && (name == "" || disposition == "inline"):
 	case disposition == "attachment", kind == "message/rfc822", name != "" && !strings.HasPrefix(kind, "image/"):
 		data, err := io.ReadAll(part.Body)
-		if name == "" {
-			name = map[bool]string{true: "message", false: kind}[kind == "message/rfc822"]
+		a := attachment{name: decode([]byte(name), ""), mediaType: kind, data: data, broken: err != nil}
+		switch {
+		case name != "":
+		case kind == "message/rfc822":
+			a.name = nameless
+		default:
+			a.name = kind
 		}
-		if err == nil && !strings.HasSuffix(kind, "-signature") {
-			e.attachments = append(e.attachments, attachment{name: decode([]byte(name), ""), mediaType: kind, data: data})
+		if strings.HasPrefix(kind, "image/") {
+			a.id = part.Header.Get("Content-Id")
+		}
+		if !strings.HasSuffix(kind, "-signature") {
+			e.attachments = append(e.attachments, a)
 		}
 		return nil, nil
 	default:

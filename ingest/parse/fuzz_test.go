@@ -22,7 +22,14 @@ func fuzz(f *testing.F, name string, wrap func(*testing.T, []byte) []byte) {
 		if bytes.Contains(in, []byte("%PDF-")) {
 			t.Skip("the reader of PDFs belongs into a child")
 		}
-		text, err := parse.Document(t.Context(), wrap(t, in), name, "", parse.Options{Limits: l})
+		data := wrap(t, in)
+		text, err := parse.Document(t.Context(), data, name, "", parse.Options{Limits: l})
+		if name == "a.eml" || name == "a.msg" {
+			var refused *parse.Error
+			if _, err := parse.Document(t.Context(), data, name, "", parse.Options{Limits: l, Enclosed: true}); err != nil && !errors.As(err, &refused) {
+				t.Fatalf("taken apart: %v", err) // the names are not what they should be
+			}
+		}
 		if err != nil {
 			var e *parse.Error
 			if !errors.As(err, &e) {

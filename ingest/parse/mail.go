@@ -3,6 +3,7 @@ package parse
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -19,14 +20,20 @@ type mailBody struct{ plain, html string }
 type attachment struct {
 	name, mediaType string
 	data            []byte
-	message         *mail // instead of data
+	message         *mail  // instead of data
+	id              string // by which the message's own pages show it
+	broken          bool   // it could not be decoded
 }
 
-// maxAttachments is how many attachments of a message are read; the others are named.
+// nameless is what a message in a message is called that has no file name.
+const nameless = "message"
+
+// maxAttachments is how many attachments of a message are read as part of it; the others are named.
 const maxAttachments = 50
 
 // text is the message: who wrote to whom and when as one heading, what it
-// says, and its attachments, each under a heading of its own. One that cannot be read is named.
+// says, and its attachments, each under a heading of its own. One that cannot be read is named,
+// as are all when they are taken out.
 func (m *mail) text(ctx context.Context, opt Options) (Text, error) {
 	out := body{limit: opt.Limits.Text}
 	m.head(&out)
@@ -35,9 +42,16 @@ func (m *mail) text(ctx context.Context, opt Options) (Text, error) {
 			return Text{}, err
 		}
 	}
+	m.attachments = slices.DeleteFunc(m.attachments, m.shows)
+	if opt.Enclosed {
+		attached := m.takeOut(&out, opt.Limits)
+		text, err := out.done(m.subject)
+		text.Attached = attached
+		return text, err
+	}
 	for i, a := range m.attachments {
 		text, err := Text{}, errors.New("not read")
-		if i < maxAttachments && opt.inside < maxInside {
+		if i < maxAttachments && opt.inside < maxInside && !a.broken {
 			text, err = enclosed(ctx, a, opt)
 		}
 		if ctx.Err() != nil {
@@ -52,6 +66,12 @@ func (m *mail) text(ctx context.Context, opt Options) (Text, error) {
 		out.append(text, 2)
 	}
 	return out.done(m.subject)
+}
+
+// shows tells whether an attachment is a picture that stands in the message itself.
+func (m *mail) shows(a attachment) bool {
+	id := strings.Trim(a.id, "<> ")
+	return id != "" && slices.ContainsFunc(m.bodies, func(b mailBody) bool { return strings.Contains(b.html, "cid:"+id) })
 }
 
 // head writes the fields that a reader sees.

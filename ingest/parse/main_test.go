@@ -59,6 +59,7 @@ func limits() parse.Limits {
 	return parse.Limits{
 		CPU: 30 * time.Second, Wall: 60 * time.Second, Memory: memory, OutputFile: 256 << 20, Descriptors: 64,
 		Text: 10 << 20, Pages: 5000, Unpacked: 200 << 20, Entries: 10_000, Depth: 256, Cells: 1_000_000,
+		Attachments: 50, AttachedBytes: 50 << 20,
 	}
 }
 

@@ -27,6 +27,7 @@ const (
 	msgShortName  = "3704"
 	msgMediaType  = "370E"
 	msgData       = "3701"
+	msgContentID  = "3712"
 	msgSubmitted  = 0x0039
 	msgDelivered  = 0x0E06
 	msgProperties = "__properties_version1.0"
@@ -136,7 +137,7 @@ func (m *msg) mail() *mail {
 
 // attachment is a file, or another message.
 func (m *msg) attachment() attachment {
-	a := attachment{name: m.text(msgLongName), mediaType: m.text(msgMediaType), data: m.streams[msgStream+msgData+"0102"]}
+	a := attachment{name: m.text(msgLongName), mediaType: m.text(msgMediaType), data: m.streams[msgStream+msgData+"0102"], id: m.text(msgContentID)}
 	if a.name == "" {
 		a.name = m.text(msgShortName)
 	}

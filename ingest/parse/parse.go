@@ -16,6 +16,8 @@ type Text struct {
 	Body  string `json:"body"`
 	Title string `json:"title"` // one line; empty when the file names none
 	Marks []Mark `json:"marks"` // in order of Start
+
+	Attached []Attachment `json:"-"` // with Options.Enclosed: what was attached to the message
 }
 
 // Mark says something about a stretch of Body. Start and End are byte offsets
@@ -80,6 +82,9 @@ type Limits struct {
 	Entries     int           `json:"entries"`  // of a zip file
 	Depth       int           `json:"depth"`    // nesting of XML, HTML and JSON
 	Cells       int           `json:"cells"`    // of all tables of a workbook, empty ones between others included
+
+	Attachments   int   `json:"attachments"`    // files that are taken out of one message
+	AttachedBytes int64 `json:"attached_bytes"` // of all of them together
 }
 
 // maxMarks is far more than a document that people read has.
@@ -88,6 +93,7 @@ const maxMarks = 100_000
 // Options is how Document reads.
 type Options struct {
 	Limits   Limits
+	Enclosed bool   // take out what is attached to a message (Text.Attached) instead of reading it as part of the message
 	CacheDir string // holds the compiled PDF reader, which saves seconds and much memory; empty: it is compiled each time
 
 	inside int     // how many documents this one lies in

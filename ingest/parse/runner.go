@@ -3,7 +3,6 @@ package parse
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,19 +30,28 @@ type Runner struct {
 // where the content does not say what it is. An *Error says that the file will
 // never give text; any other error says nothing about it.
 func (r *Runner) Parse(ctx context.Context, name, mediaType string, file io.ReadSeeker) (Text, error) {
+	return r.read(ctx, request{Name: name, MediaType: mediaType}, file)
+}
+
+// TakeApart is Parse with Options.Enclosed.
+func (r *Runner) TakeApart(ctx context.Context, name, mediaType string, file io.ReadSeeker) (Text, error) {
+	return r.read(ctx, request{Name: name, MediaType: mediaType, Enclosed: true}, file)
+}
+
+func (r *Runner) read(ctx context.Context, req request, file io.ReadSeeker) (Text, error) {
 	doc, done, err := plainFile(file)
 	if err != nil {
 		return Text{}, fmt.Errorf("hand the document over: %w", err)
 	}
 	defer done()
-	req := request{Name: name, MediaType: mediaType, Limits: r.Limits}
+	req.Limits = r.Limits
 	if mayHoldPDF(doc) {
 		if req.CacheDir, err = r.cache(ctx); err != nil {
 			return Text{}, err
 		}
 	}
 	read := r.run
-	if isPDF(doc) && mayWait(doc, r.Limits) {
+	if isPDF(doc) && !mayBeMail(doc) && mayWait(doc, r.Limits) {
 		read = r.readPDF
 	}
 	text, err := read(ctx, req, doc)
@@ -77,9 +85,11 @@ func plainFile(file io.ReadSeeker) (doc *os.File, done func(), err error) {
 }
 
 // mayHoldPDF is true for a PDF, and for a message, which may have one attached.
-func mayHoldPDF(f *os.File) bool {
+func mayHoldPDF(f *os.File) bool { return isPDF(f) || mayBeMail(f) }
+
+func mayBeMail(f *os.File) bool {
 	start := head(f)
-	return isPDF(f) || bytes.HasPrefix(start, []byte(oleMagic)) || sender.MatchString(decode(start, "")) || envelope.Match(start)
+	return bytes.HasPrefix(start, []byte(oleMagic)) || sender.MatchString(decode(start, "")) || envelope.Match(start)
 }
 
 func isPDF(f *os.File) bool { return bytes.Contains(head(f), []byte("%PDF-")) }
@@ -137,14 +147,22 @@ func (r *Runner) cache(ctx context.Context) (string, error) {
 
 // run starts a child for one request and waits for its end.
 func (r *Runner) run(ctx context.Context, req request, doc *os.File) (Text, error) {
-	end, err := r.start(ctx, req, doc, r.most())
+	most := r.most()
+	if req.Enclosed {
+		most += int(r.Limits.AttachedBytes) + r.Limits.Attachments*4*maxName
+	}
+	end, err := r.start(ctx, req, doc, most)
 	if err != nil {
 		return Text{}, err
 	}
-	return r.result(end)
+	text, err := r.result(end)
+	if err == nil && len(text.Attached) > 0 && !req.Enclosed {
+		return Text{}, broken()
+	}
+	return text, err
 }
 
-// most is how much a child may write: JSON writes a byte as two at most where it is text, and marks are small.
+// most is how much a child may write of a text: JSON writes a byte as two at most, and marks are small.
 func (r *Runner) most() int { return 2*r.Limits.Text + maxMarks*200 }
 
 // ended is what a child has left behind.
@@ -179,8 +197,8 @@ func (r *Runner) result(end ended) (Text, error) {
 	case failed != nil:
 		return Text{}, broken()
 	}
-	var res response
-	if err := json.Unmarshal(body, &res); err != nil || (res.Text == nil) == (res.Error == nil) {
+	res, err := readResponse(body)
+	if err != nil {
 		return Text{}, broken()
 	}
 	if res.Error != nil {

@@ -95,16 +95,33 @@ func TestAChildIsNotTrusted(t *testing.T) {
 		"heading of level 9": {`{"text":{"body":"x","marks":[{"kind":"heading","start":0,"end":1,"level":9}]}}`, parse.CodeInvalid},
 		"unknown code":       {`{"error":{"code":"root","message":"give me a shell"}}`, parse.CodeInvalid},
 		"too much text":      {`{"text":{"body":"` + strings.Repeat("x", 2000) + `"}}`, parse.CodeTooLarge},
+		"attachment cut":     {`{"text":{"body":"x"},"attached":[{"name":"a","bytes":3}]}` + "\n" + `ab`, parse.CodeInvalid},
+		"attachment outside": {`{"text":{"body":"x"},"attached":[{"name":"../a","bytes":1}]}` + "\na", parse.CodeInvalid},
+		"attachment twice":   {`{"text":{"body":"x"},"attached":[{"name":"a","bytes":1},{"name":"a","bytes":1}]}` + "\nab", parse.CodeInvalid},
+		"attachment missed":  {`{"text":{"body":"x"},"attached":[{"name":"a","bytes":1}]}` + "\nab", parse.CodeInvalid},
+		"attachment < 0":     {`{"text":{"body":"x"},"attached":[{"name":"a","bytes":-1}]}` + "\nab", parse.CodeInvalid},
+		"too many attached":  {`{"text":{"body":"x"},"attached":[{"name":"a"},{"name":"b"},{"name":"c"}]}`, parse.CodeInvalid},
+		"too much attached":  {`{"text":{"body":"x"},"attached":[{"name":"a","bytes":20}]}` + "\n" + strings.Repeat("x", 20), parse.CodeInvalid},
 		"honest":             {`{"error":{"code":"encrypted","message":"locked"}}`, parse.CodeEncrypted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := limits()
-			l.Text = 1000
-			_, err := runner("lie", l).Parse(t.Context(), "a.txt", "", file(t, []byte(c.answer)))
+			l.Text, l.Attachments, l.AttachedBytes = 1000, 2, 10
+			_, err := runner("lie", l).TakeApart(t.Context(), "a.txt", "", file(t, []byte(c.answer)))
 			require.Equal(t, c.want, codeOf(t, err))
 		})
 	}
+}
+
+func TestAttachmentsThatNobodyAskedForAreNotTaken(t *testing.T) {
+	t.Parallel()
+	answer := file(t, []byte(`{"text":{"body":"x"},"attached":[{"name":"a","bytes":1}]}`+"\na"))
+	text, err := runner("lie", limits()).TakeApart(t.Context(), "a.txt", "", answer)
+	require.NoError(t, err)
+	require.Equal(t, []parse.Attachment{{Name: "a", Data: []byte("a")}}, text.Attached)
+	_, err = runner("lie", limits()).Parse(t.Context(), "a.txt", "", answer)
+	require.Equal(t, parse.CodeInvalid, codeOf(t, err))
 }
 
 func TestACancelledParseIsNotTheDocumentsFault(t *testing.T) {

@@ -72,7 +72,7 @@ func (a *App) parser() (ingest.Parse, error) {
 		Limits: parse.Limits{
 			CPU: c.CPU, Wall: c.Wall, Memory: int64(c.Memory), OutputFile: int64(c.MaxOutputFile), Descriptors: c.Descriptors,
 			Text: int(c.MaxText), Pages: c.MaxPages, Unpacked: int64(c.MaxUnpacked), Entries: c.MaxZipEntries, Depth: c.MaxDepth,
-			Cells: c.MaxCells,
+			Cells: c.MaxCells, Attachments: c.Attachments, AttachedBytes: int64(c.AttachedBytes),
 		},
 	}
 	a.onStop(func(context.Context) error { runner.Close(); return nil })
