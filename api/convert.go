@@ -151,7 +151,8 @@ func fromDocument(p rag.Principal, d rag.Document) openai.Document {
 	doc := openai.Document{ID: d.ID, Store: d.StoreID, Filename: d.Path, Status: string(d.State), Error: openai.NewFileError(string(d.ErrorCode), d.Error),
 		Attempts: d.Attempts, WaitingFor: openai.OrNull(d.WaitsFor),
 		Bytes: d.Bytes, MediaType: d.MediaType, SHA256: d.SHA256, Version: d.Version, LiveVersion: openai.Page(d.LiveVersion),
-		Chunks: d.Chunks, ChunksDone: d.ChunksDone, Attributes: d.Attributes, CreatedAt: unix(d.CreatedAt), UpdatedAt: unix(d.UpdatedAt)}
+		Chunks: d.Chunks, ChunksDone: d.ChunksDone, Attributes: d.Attributes, CreatedAt: unix(d.CreatedAt), UpdatedAt: unix(d.UpdatedAt),
+		AttachedTo: d.AttachedTo}
 	if p.Groups == nil {
 		doc.Allow = list(d.Allow)
 	}
@@ -163,7 +164,11 @@ func fromUpload(d rag.Document) openai.Upload {
 }
 
 func fromFile(f rag.File) openai.File {
-	return openai.NewFile(openai.File{ID: f.ID, Bytes: f.Bytes, CreatedAt: unix(f.CreatedAt), Filename: f.Filename, Purpose: f.Purpose})
+	out := openai.File{ID: f.ID, Bytes: f.Bytes, CreatedAt: unix(f.CreatedAt), Filename: f.Filename, Purpose: f.Purpose}
+	if f.AttachedTo != "" {
+		out.Groundwork = &openai.FileOrigin{AttachedTo: f.AttachedTo}
+	}
+	return openai.NewFile(out)
 }
 
 func deleted(id, kind string, r *rag.Receipt) openai.Deleted {

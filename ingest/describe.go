@@ -17,14 +17,23 @@ func (s *Service) Relabel(ctx context.Context, scope rag.Scope, documentID strin
 	return doc, err
 }
 
-// relabelled tells the index at once what a job will tell it in any case. The
+// relabelled tells the index at once what a job will tell it in any case, also of what is attached. The
 // caller's wish is durable already.
 func (s *Service) relabelled(ctx context.Context, doc rag.Document, said rag.Labels) {
 	if said.Attributes == nil && said.Allow == nil {
 		return
 	}
 	scope := rag.Scope{Tenant: doc.Tenant, Store: doc.StoreID}
-	if err := s.describe(context.WithoutCancel(ctx), scope, doc.ID); err != nil {
+	ctx = context.WithoutCancel(ctx)
+	err := s.describe(ctx, scope, doc.ID)
+	if s.Attachments != nil && err == nil {
+		var family []string
+		family, err = s.Attachments.Family(ctx, scope, doc.ID)
+		for i := 0; i < len(family) && err == nil; i++ {
+			err = s.describe(ctx, scope, family[i])
+		}
+	}
+	if err != nil {
 		s.log().Warn("the index does not know yet what was said of a document; a job tells it", "document", doc.ID, "error", err)
 	}
 	s.changes.fire()

@@ -211,8 +211,8 @@ func vector(text string) []float32 {
 }
 
 // parse is a parser: the first line of a file may say what goes wrong with it.
-func parse(_ context.Context, name, _ string, file io.ReadSeeker) (ingest.Text, error) {
-	raw, err := io.ReadAll(file)
+func parse(_ context.Context, o ingest.Original) (ingest.Text, error) {
+	raw, err := io.ReadAll(o)
 	if err != nil {
 		return ingest.Text{}, err
 	}
@@ -227,7 +227,7 @@ func parse(_ context.Context, name, _ string, file io.ReadSeeker) (ingest.Text, 
 	case "!scan":
 		return ingest.Text{Marks: []ingest.Mark{{Kind: ingest.MarkPage, Page: 1}}}, nil
 	}
-	return ingest.Text{Body: string(raw), Title: name}, nil
+	return ingest.Text{Body: string(raw), Title: o.Name}, nil
 }
 
 // lines makes a chunk of every line.

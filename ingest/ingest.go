@@ -82,6 +82,31 @@ func (d Description) Mark() string {
 	return hex.EncodeToString(sum[:16])
 }
 
+// Reading is what was read out of a version's file.
+type Reading struct {
+	Text       string
+	Chunks     []Chunk
+	TakenApart bool // Text is without what is attached
+	Attached   []Attached
+}
+
+// Attached is what a version has attached to it. Its bytes are durable in Files, and expected.
+type Attached struct {
+	Path      string // a file name; no two of a version have the same
+	SHA256    string
+	Bytes     int64
+	MediaType string // as declared
+}
+
+// Attachments turns what is attached to documents into documents.
+type Attachments interface {
+	// Expect keeps contents from being unreferenced until SaveText made documents of
+	// them, or the version went: with Ready of a newer one, or with the document.
+	Expect(ctx context.Context, ref Ref, sha256 []string) error
+	// Family are the ids of everything attached to a document, and to that, and so on.
+	Family(ctx context.Context, scope rag.Scope, documentID string) ([]string, error)
+}
+
 // Library keeps documents, their text, their chunks and their jobs. Each
 // method is one transaction. Versions of a document only ever rise. A Ref that
 // was deleted, superseded or has failed gives ErrStale, one that is already
@@ -96,8 +121,10 @@ type Library interface {
 	// Start moves the version to parsing.
 	Start(ctx context.Context, ref Ref) (rag.Document, error)
 	// SaveText stores text and chunks, replaces what an earlier attempt left,
-	// moves to embedding and enqueues one embed job per batch of chunks.
-	SaveText(ctx context.Context, ref Ref, text string, chunks []Chunk, batch int) error
+	// moves to embedding and enqueues one embed job per batch of chunks. What is
+	// attached becomes documents with what is said of this one and with jobs of their own: a new
+	// one, or a new version of the one of the same path, unless that has the content and has not failed.
+	SaveText(ctx context.Context, ref Ref, r Reading, batch int) error
 	// Chunks returns the chunks with from <= Seq < to, in order.
 	Chunks(ctx context.Context, ref Ref, from, to int) ([]Chunk, error)
 	// Embedded marks the batch from <= Seq < to as indexed and enqueues the
@@ -112,16 +139,22 @@ type Publisher interface {
 	// ErrStale it always will.
 	Complete(ctx context.Context, ref Ref) error
 	// Ready makes the version, which the index shows now, the live one and
-	// drops text, chunks and blob references of older versions; it returns the
-	// SHA-256 of blobs that nothing refers to any more. A version that was
+	// drops text, chunks and blob references of older versions. A version that was
 	// superseded after all its chunks were indexed becomes the live one too,
-	// until the newer one is ready.
-	Ready(ctx context.Context, ref Ref) (orphans []string, err error)
+	// until the newer one is ready. What was attached to older versions only is removed
+	// in the same transaction, as Trash does.
+	Ready(ctx context.Context, ref Ref) (Superseded, error)
 	// Fail records why the version will never be ready. An older live version stays live.
 	Fail(ctx context.Context, ref Ref, code rag.Code, message string) error
 	// Delayed records why the version does not go on just now, until its next
 	// step is done, and whether an attempt was used up.
 	Delayed(ctx context.Context, ref Ref, attempt bool, why string) error
+}
+
+// Superseded is what a version that became ready leaves to be deleted.
+type Superseded struct {
+	Originals []string  // SHA-256 of those that nothing refers to any more
+	Removals  []Removal // of what was attached
 }
 
 // Catalog is what an upload and a wait need to know.
@@ -156,7 +189,7 @@ type Target struct {
 
 // Trash deletes: it takes everything out of the library in one transaction, and
 // begins the receipt and enqueues a sweep job with it; the same file cannot be
-// attached to the same store (rag.CodeConflict) until Removed.
+// attached to the same store (rag.CodeConflict) until Removed. With a document goes what is attached to it.
 type Trash interface {
 	// Remove deletes the document from its store, and the file itself when it
 	// came with the document and no other store uses it.
@@ -229,6 +262,7 @@ type Staged interface {
 // Labeller keeps what callers say of documents.
 type Labeller interface {
 	// Label changes it, nil fields stay as they are, and enqueues a describe job in the same transaction when anything changed.
+	// What is attached to the document follows it, and cannot be labelled by itself (rag.CodeConflict).
 	Label(ctx context.Context, scope rag.Scope, documentID string, l rag.Labels) (rag.Document, error)
 	// Described says that the index knows of doc what it says; it does nothing when its row has changed meanwhile.
 	Described(ctx context.Context, doc rag.Document) error
@@ -271,6 +305,15 @@ type Text struct {
 	Body  string // valid UTF-8, no NUL
 	Title string
 	Marks []Mark // in order of Start
+
+	Attached []Attachment // what was taken out of it; see Original
+}
+
+// Attachment is a file in a file. Name is one that CleanPath leaves as it is, and no two of a Text have the same.
+type Attachment struct {
+	Name      string
+	MediaType string
+	Data      []byte
 }
 
 // Mark says something about a stretch of Body. Start and End are byte offsets.

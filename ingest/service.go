@@ -10,10 +10,17 @@ import (
 	"groundwork/rag"
 )
 
-// Parse turns a file into text. The name helps where the content does not say
+// Parse turns a file into text. Its name helps where the content does not say
 // what it is. Errors with one of the permanent codes (rag.CodeUnsupportedFile
 // and those after it, rag.CodeTooLarge) fail the document at once.
-type Parse func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (Text, error)
+type Parse func(ctx context.Context, o Original) (Text, error)
+
+// Original is a file on its way to a parser.
+type Original struct {
+	io.ReadSeeker
+	Name, MediaType string
+	TakeApart       bool // what is attached to it goes into Text.Attached, not into its text
+}
 
 // Split cuts a text into spans, counting tokens with count. A text without
 // words gives no spans.
@@ -37,27 +44,28 @@ type Limits struct {
 	Backoff  time.Duration // before the second try; four times as long before each further one, at most 5 minutes; 0: 1 s
 }
 
-// Service is the way of a document. Fill in every field but Batches, Retrier, Backlog, Locks and Log, then use it
+// Service is the way of a document. Fill in every field but Batches, Retrier, Backlog, Attachments, Locks and Log, then use it
 // from any number of goroutines.
 type Service struct {
-	Library   Library
-	Publisher Publisher
-	Catalog   Catalog
-	Trash     Trash
-	Batches   Batches // nil: CancelBatch is not called
-	Retrier   Retrier // nil: Retry is not called
-	Backlog   Backlog // nil: documents are read however many wait to be embedded
-	Files     Files
-	Index     Index
-	Labels    Labeller
-	Describer Describer // of the index
-	Embedder  Embedder
-	Parse     Parse
-	Split     Split
-	Analyze   rag.Analyze
-	Limits    Limits
-	Locks     Locks        // nil: no other process uses the library
-	Log       *slog.Logger // nil: discard
+	Library     Library
+	Publisher   Publisher
+	Catalog     Catalog
+	Trash       Trash
+	Batches     Batches     // nil: CancelBatch is not called
+	Retrier     Retrier     // nil: Retry is not called
+	Backlog     Backlog     // nil: documents are read however many wait to be embedded
+	Attachments Attachments // nil: nothing becomes a document here; what is attached is left out of a text when the row says so (rag.Document.TakenApart)
+	Files       Files
+	Index       Index
+	Labels      Labeller
+	Describer   Describer // of the index
+	Embedder    Embedder
+	Parse       Parse
+	Split       Split
+	Analyze     rag.Analyze
+	Limits      Limits
+	Locks       Locks        // nil: no other process uses the library
+	Log         *slog.Logger // nil: discard
 
 	local   LocalLocks
 	changes signal

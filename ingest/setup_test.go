@@ -71,7 +71,7 @@ func assemble(ctx context.Context, dir, url string) (*server, error) {
 
 func newServer(store *sql.Store, files *blob.Folder, index *journal) *server {
 	s := &server{store: store, files: files, index: index, model: &model{}, timeout: time.Minute}
-	s.Service = &ingest.Service{Library: store, Publisher: store, Catalog: store, Trash: store, Retrier: store, Files: files, Index: index, Labels: store, Describer: index,
+	s.Service = &ingest.Service{Library: store, Publisher: store, Catalog: store, Trash: store, Retrier: store, Attachments: store, Files: files, Index: index, Labels: store, Describer: index,
 		Embedder: s.model, Parse: parse, Split: lines, Analyze: analyze,
 		Limits: ingest.Limits{MaxFile: 1 << 20, Batch: 4, Attempts: 3, Backoff: time.Millisecond}, Locks: store.Locks()}
 	return s

@@ -68,7 +68,12 @@ func (s *Service) parse(ctx context.Context, ref Ref) error {
 	if _, err := count([]string{doc.Path}); err != nil {
 		return err
 	}
-	text, err := s.read(ctx, doc)
+	within, err := s.within(ctx, doc)
+	if err != nil {
+		return err
+	}
+	apart := s.takesApart(doc, within)
+	text, err := s.read(ctx, doc, apart)
 	if err != nil {
 		return err
 	}
@@ -80,16 +85,19 @@ func (s *Service) parse(ctx context.Context, ref Ref) error {
 	if len(spans) == 0 {
 		return noText(text)
 	}
+	if len(within) > 0 {
+		attachedTo(within[0], spans)
+	}
 	chunks, err := toChunks(ref, text.Body, spans)
 	if err != nil {
 		return err
 	}
-	err = s.Library.SaveText(ctx, ref, text.Body, chunks, s.Limits.Batch)
+	err = s.save(ctx, ref, Reading{Text: text.Body, Chunks: chunks, TakenApart: apart}, text.Attached)
 	failpoint.Reached(failpoint.ParseSaved)
 	return err
 }
 
-func (s *Service) read(ctx context.Context, doc rag.Document) (text Text, err error) {
+func (s *Service) read(ctx context.Context, doc rag.Document, takeApart bool) (text Text, err error) {
 	file, err := s.Files.Open(ctx, doc.SHA256)
 	if rag.CodeOf(err) == rag.CodeNotFound {
 		return Text{}, &rag.Error{Code: rag.CodeOriginal, Err: err, Message: "the stored original is missing; upload the document again"}
@@ -98,7 +106,7 @@ func (s *Service) read(ctx context.Context, doc rag.Document) (text Text, err er
 		return Text{}, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	return s.Parse(ctx, doc.Path, doc.MediaType, file)
+	return s.Parse(ctx, Original{ReadSeeker: file, Name: doc.Path, MediaType: doc.MediaType, TakeApart: takeApart})
 }
 
 // noText is why a document without chunks fails: one with pages is a scan.
@@ -173,15 +181,20 @@ func (s *Service) publish(ctx context.Context, ref Ref) error {
 	failpoint.Reached(failpoint.PublishRedone)
 	told, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
-	orphans, err := s.Publisher.Ready(told, ref)
+	old, err := s.Publisher.Ready(told, ref)
 	if err != nil {
 		return searchable(err)
 	}
 	failpoint.Reached(failpoint.PublishReady)
 	s.changes.fire()
 	s.log().Info("document ready", "document", ref.DocumentID, "version", ref.Version)
-	if _, err := s.drop(ctx, orphans); err != nil {
+	if _, err := s.drop(ctx, old.Originals); err != nil {
 		s.log().Error("the file of an old version stays until the next start", "document", ref.DocumentID, "error", err)
+	}
+	for _, r := range old.Removals {
+		if _, err := s.finish(ctx, r, nil); err != nil {
+			s.log().Error("what was attached to an old version is removed by a job", "document", r.ObjectID, "error", err)
+		}
 	}
 	failpoint.Reached(failpoint.PublishDropped)
 	return nil

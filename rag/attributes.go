@@ -13,18 +13,21 @@ import (
 // string, finite float64 or bool.
 type Attributes map[string]any
 
-// What every document has beside its attributes. Attributes cannot begin with
+// What every document has beside its attributes, but for the last. Attributes cannot begin with
 // FactPrefix, so the names never clash.
 const (
-	FactPrefix    = "groundwork."
-	FactPath      = "groundwork.path"       // in its store
-	FactFilename  = "groundwork.filename"   // the last part of the path
-	FactMediaType = "groundwork.media_type" // such as text/markdown
-	FactCreatedAt = "groundwork.created_at" // Unix seconds
+	FactPrefix     = "groundwork."
+	FactPath       = "groundwork.path"        // in its store
+	FactFilename   = "groundwork.filename"    // the last part of the path
+	FactMediaType  = "groundwork.media_type"  // such as text/markdown
+	FactCreatedAt  = "groundwork.created_at"  // Unix seconds
+	FactAttachedTo = "groundwork.attached_to" // id of the mail; only attachments have it
 )
 
 // BuiltIn are the names of what every document has.
-func BuiltIn() []string { return []string{FactCreatedAt, FactFilename, FactMediaType, FactPath} }
+func BuiltIn() []string {
+	return []string{FactAttachedTo, FactCreatedAt, FactFilename, FactMediaType, FactPath}
+}
 
 // Labels are what a caller may say of a document. They belong to the document,
 // not to a version of it. A nil field says nothing: a new document has none of
@@ -48,6 +51,9 @@ func (d Document) Facts() Attributes {
 	facts := Attributes{
 		FactPath: d.Path, FactFilename: path.Base(d.Path), FactMediaType: mediaType(d.MediaType, d.Path),
 		FactCreatedAt: float64(d.CreatedAt.Unix()),
+	}
+	if d.AttachedTo != "" {
+		facts[FactAttachedTo] = d.AttachedTo
 	}
 	maps.Copy(facts, d.Attributes)
 	return facts

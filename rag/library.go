@@ -52,9 +52,12 @@ type Document struct {
 	Chunks      int    // of the newest version
 	ChunksDone  int
 	Labels
-	Described bool // the index knows what this row says of the document
-	CreatedAt time.Time
-	UpdatedAt time.Time
+	AttachedTo      string // id of the mail that it is attached to, in the same store; empty: it lies in the store itself
+	AttachedVersion int    // the mail's newest version that has it
+	TakenApart      bool   // its newest text is without what is attached to it: those are documents of their own
+	Described       bool   // the index knows what this row says of the document
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
 }
 
 // Upload is a document on its way in.
@@ -86,6 +89,8 @@ type File struct {
 	SHA256    string
 	Bytes     int64
 	CreatedAt time.Time
+
+	AttachedTo string // id of the mail that its document is attached to; empty for all others
 }
 
 // Page asks for one page of a list ordered by creation time and id.

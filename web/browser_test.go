@@ -170,6 +170,15 @@ func TestUploads(t *testing.T) {
 	p.Clean()
 }
 
+func TestAttachmentsAreListedWithTheirMail(t *testing.T) {
+	t.Parallel()
+	f := newFake(t)
+	f.annex = true
+	p := webtest.Open(t, f.URL)
+	p.Until("document.querySelector('#document-list li:nth-child(2) .name')?.textContent === 'annex.csv in people/leave.md'")
+	p.Clean()
+}
+
 func TestFailedDocumentsAreTriedAgain(t *testing.T) {
 	t.Parallel()
 	_, p := open(t)

@@ -51,6 +51,7 @@ type fake struct {
 	names     []string      // of the stores; vs_1, vs_2 …
 	hungUp    chan struct{} // one token for each answer whose client went away
 	busy      int           // uploads still to be refused with 503
+	annex     bool          // the mail people/leave.md has something attached
 }
 
 func newFake(t *testing.T) *fake {
@@ -220,6 +221,10 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 	switch r.PathValue("id") {
 	case "vs_1":
 		row("file-leave")
+		if f.annex {
+			f.documents["file-annex"] = object{"id": "file-annex", "filename": "annex.csv", "status": "ready", "error": nil, "attached_to": "file-leave"}
+			row("file-annex")
+		}
 	case "vs_3":
 		row("file-2")
 	}

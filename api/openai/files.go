@@ -9,6 +9,13 @@ type File struct {
 	Filename  string `json:"filename"`
 	Purpose   string `json:"purpose"`
 	Status    string `json:"status"` // processed: how far a file is in a store is the vector_store.file's status
+
+	Groundwork *FileOrigin `json:"groundwork,omitempty"` // of a file that came in another
+}
+
+// FileOrigin says where a file was found: Groundwork's own object.
+type FileOrigin struct {
+	AttachedTo string `json:"attached_to"` // id of the mail
 }
 
 // NewFile completes a file object.
@@ -41,7 +48,8 @@ type Document struct {
 	UpdatedAt   int64      `json:"updated_at"`
 
 	Attributes map[string]any `json:"attributes"`
-	Allow      []string       `json:"allow,omitzero"` // groups that may read it; only keys without groups see them
+	Allow      []string       `json:"allow,omitzero"`        // groups that may read it; only keys without groups see them
+	AttachedTo string         `json:"attached_to,omitempty"` // id of the mail that it is attached to
 }
 
 // NewDocument completes a document object.

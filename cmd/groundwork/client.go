@@ -117,6 +117,7 @@ type document struct {
 	ChunksDone int            `json:"chunks_done,omitempty"`
 	Attributes map[string]any `json:"attributes,omitempty"`
 	Allow      []string       `json:"allow,omitempty"`
+	AttachedTo string         `json:"attached_to,omitempty"` // id of the mail
 }
 
 // problem is why a document failed.

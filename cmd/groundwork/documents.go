@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -54,7 +55,14 @@ func (c *cli) listDocuments(ctx context.Context, api *client, store, state strin
 	if c.json {
 		return c.printJSON(append([]document{}, docs...))
 	}
+	names := map[string]string{}
 	for _, d := range docs {
+		names[d.ID] = d.Filename
+	}
+	for _, d := range docs {
+		if d.AttachedTo != "" {
+			d.Filename += " in " + cmp.Or(names[d.AttachedTo], d.AttachedTo)
+		}
 		line := d.why()
 		if d.Status == "embedding" {
 			line = fmt.Sprintf("%s (%d of %d passages)", d.Filename, d.ChunksDone, d.Chunks)

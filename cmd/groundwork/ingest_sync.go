@@ -66,6 +66,7 @@ func (s *syncing) once(ctx context.Context) (result, error) {
 	if err != nil && statusOf(err) != http.StatusNotFound {
 		return result{}, err
 	}
+	docs = slices.DeleteFunc(docs, func(d document) bool { return d.AttachedTo != "" }) // come and go with their mails
 	files, unread, err := s.takeSums(ctx, files, docs)
 	if err != nil {
 		return result{}, err

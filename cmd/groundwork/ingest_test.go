@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
@@ -279,4 +280,34 @@ func TestFilesThatAreBeingWrittenRestFirst(t *testing.T) {
 	require.Len(t, rest, 2)
 	require.Equal(t, []skipped{{"growing.txt", beingWritten}}, moving)
 	require.Equal(t, 3, grown)
+}
+
+// TestSyncLeavesAttachmentsToTheirMails: they are no files of the folder.
+func TestSyncLeavesAttachmentsToTheirMails(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	docs := t.TempDir()
+	part := "\r\n--b\r\nContent-Type: text/csv\r\nContent-Disposition: attachment; filename="
+	message := "From: a@example.org\r\nSubject: Rates\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nThey are attached."
+	for i := range 8 { // more than a quarter of all
+		message += fmt.Sprintf("%srates-%d.csv\r\n\r\nCity,Night\r\nBonn,%d", part, i, i)
+	}
+	write(t, docs, map[string]string{"mail.eml": message + "\r\n--b--\r\n", "rates-0.csv": "City,Night\nof the folder,1\n"})
+	_, err := s.sync("--sync", docs)
+	require.NoError(t, err)
+	listed := func() string {
+		out, err := s.run("documents", "--store", "h")
+		require.NoError(t, err)
+		return out
+	}
+	require.Equal(t, 10, strings.Count(listed(), "\n"))
+	require.Contains(t, listed(), "rates-7.csv in mail.eml\n")
+	r, err := s.sync("--sync", docs)
+	require.NoError(t, err)
+	require.Equal(t, changes{Added: []string{}, Replaced: []string{}, Labelled: []string{}, Removed: []string{}, Unchanged: 2}, *r.Sync)
+	require.NoError(t, os.Remove(filepath.Join(docs, "mail.eml")))
+	r, err = s.sync("--sync", docs)
+	require.NoError(t, err)
+	require.Equal(t, []string{"mail.eml"}, r.Sync.Removed)
+	require.Equal(t, 1, strings.Count(listed(), "\n"))
 }

@@ -132,7 +132,7 @@ func TestIngestSaysAttributesAndSearchFilters(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, out, "nothing was found")
 	_, err = s.run("search", "--store", "hr-store", "--filter", "town=Bern", "annual leave")
-	require.ErrorContains(t, err, `No document of this store has the attribute "town". There is code, team, year, groundwork.created_at`)
+	require.ErrorContains(t, err, `No document of this store has the attribute "town". There is code, team, year, groundwork.attached_to, groundwork.created_at`)
 	_, err = s.run("search", "--store", "hr-store", "--filter", "team", "annual leave")
 	require.ErrorContains(t, err, "neither JSON nor of the form name=value")
 	_, err = s.run("ingest", docs, "--attribute", "team")

@@ -224,7 +224,7 @@ func (a *App) startWorkers(ctx context.Context) error {
 		return err
 	}
 	a.ingest = &ingest.Service{
-		Library: a.cache, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Retrier: a.library, Backlog: a.library, Files: a.files, Index: a.index, Labels: a.cache, Describer: a.index,
+		Library: a.cache, Publisher: a.cache, Catalog: a.library, Trash: a.cache, Batches: a.library, Retrier: a.library, Backlog: a.library, Attachments: a.library, Files: a.files, Index: a.index, Labels: a.cache, Describer: a.index,
 		Embedder: a.models.embed, Parse: parse, Split: a.split, Analyze: analyze.Terms, Log: a.opts.Log, Locks: a.library.Locks(),
 		Limits: ingest.Limits{MaxFile: int64(a.cfg.Upload.MaxFile), Batch: a.cfg.Ingest.Batch, Attempts: a.cfg.Ingest.Attempts,
 			Ahead: aheadOf * a.cfg.Ingest.Workers},

@@ -88,7 +88,7 @@ func TestFilters(t *testing.T) {
 	}
 	s.json(http.MethodPost, "/v1/search", object{"query": "leave", "store": "h", "filters": eq("town", "Bern")}, http.StatusBadRequest, &refused)
 	require.Equal(t, "filters", refused.Error.Param)
-	require.Contains(t, refused.Error.Message, `the attribute "town". There is draft, team, year, groundwork.created_at`)
+	require.Contains(t, refused.Error.Message, `the attribute "town". There is draft, team, year, groundwork.attached_to, groundwork.created_at`)
 
 	var page struct {
 		Data []struct {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"groundwork/api"
@@ -16,9 +15,9 @@ import (
 func (a *App) observeIngest(s *ingest.Service) {
 	m := meter{a.metrics, a.tracing}
 	parse, split := s.Parse, s.Split
-	s.Parse = func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (ingest.Text, error) {
+	s.Parse = func(ctx context.Context, o ingest.Original) (ingest.Text, error) {
 		ctx, done := m.stage(ctx, "parse")
-		text, err := parse(ctx, name, mediaType, file)
+		text, err := parse(ctx, o)
 		done(err)
 		return text, err
 	}
@@ -96,12 +95,12 @@ type meteredPublisher struct {
 }
 
 // Ready implements ingest.Publisher.
-func (p meteredPublisher) Ready(ctx context.Context, ref ingest.Ref) ([]string, error) {
-	orphans, err := p.Publisher.Ready(ctx, ref)
+func (p meteredPublisher) Ready(ctx context.Context, ref ingest.Ref) (ingest.Superseded, error) {
+	old, err := p.Publisher.Ready(ctx, ref)
 	if err == nil {
 		p.metrics.Document("ready")
 	}
-	return orphans, err
+	return old, err
 }
 
 // Fail implements ingest.Publisher.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,8 +75,12 @@ func (a *App) parser() (ingest.Parse, error) {
 		},
 	}
 	a.onStop(func(context.Context) error { runner.Close(); return nil })
-	return func(ctx context.Context, name, mediaType string, file io.ReadSeeker) (ingest.Text, error) {
-		text, err := runner.Parse(ctx, name, mediaType, file)
+	return func(ctx context.Context, o ingest.Original) (ingest.Text, error) {
+		read := runner.Parse
+		if o.TakeApart {
+			read = runner.TakeApart
+		}
+		text, err := read(ctx, o.Name, o.MediaType, o.ReadSeeker)
 		var refused *parse.Error
 		if errors.As(err, &refused) {
 			return ingest.Text{}, rag.Fail(rag.Code(refused.Code), refused.Message)
@@ -106,6 +109,9 @@ func fromParser(t parse.Text) ingest.Text {
 	out := ingest.Text{Body: t.Body, Title: t.Title, Marks: make([]ingest.Mark, len(t.Marks))}
 	for i, m := range t.Marks {
 		out.Marks[i] = ingest.Mark{Kind: ingest.MarkKind(m.Kind), Start: m.Start, End: m.End, Level: m.Level, Page: m.Page, Label: m.Label}
+	}
+	for _, f := range t.Attached {
+		out.Attached = append(out.Attached, ingest.Attachment(f))
 	}
 	return out
 }

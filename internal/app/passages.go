@@ -30,7 +30,7 @@ type passageCache struct {
 	ingest.Publisher
 	ingest.Trash
 	ingest.Labeller
-	library rag.Passages
+	library library
 	kept    *lru.Cache[string, *keptPassage] // by the id of the chunk
 	now     func() time.Time
 
@@ -52,6 +52,8 @@ type library interface {
 	ingest.Publisher
 	ingest.Trash
 	ingest.Labeller
+	// Family is that of ingest.Attachments.
+	Family(ctx context.Context, scope rag.Scope, documentID string) ([]string, error)
 }
 
 // newPassageCache keeps size passages at most.
@@ -150,11 +152,34 @@ func (c *passageCache) forgetDocument(scope rag.Scope, id string) {
 	c.forget(func(p *keptPassage) bool { return p.scope == scope.Whole() && p.DocumentID == id })
 }
 
+// forgetFamily forgets a document and what is attached to it.
+func (c *passageCache) forgetFamily(ctx context.Context, scope rag.Scope, id string) {
+	ids, err := c.library.Family(context.WithoutCancel(ctx), scope.Whole(), id)
+	family := map[string]bool{id: true}
+	for _, id := range ids {
+		family[id] = true
+	}
+	c.forget(func(p *keptPassage) bool { return p.scope == scope.Whole() && (err != nil || family[p.DocumentID]) })
+}
+
+// forgetTargets forgets what was removed.
+func (c *passageCache) forgetTargets(r ingest.Removal) {
+	gone := make(map[ingest.Target]bool, len(r.Targets))
+	for _, t := range r.Targets {
+		gone[t] = true
+	}
+	if len(gone) > 0 {
+		c.forget(func(p *keptPassage) bool {
+			return p.scope.Tenant == r.Tenant && (gone[ingest.Target{StoreID: p.scope.Store, DocumentID: p.DocumentID}] || gone[ingest.Target{StoreID: p.scope.Store}])
+		})
+	}
+}
+
 // Accept implements ingest.Library: what is said of a document stands beside its passages.
 func (c *passageCache) Accept(ctx context.Context, a ingest.Accepted) (rag.Document, bool, error) {
 	doc, created, err := c.Library.Accept(ctx, a)
 	if a.Labels.Attributes != nil || a.Labels.Allow != nil {
-		c.forgetDocument(rag.Scope{Tenant: a.Tenant, Store: a.StoreID}, doc.ID)
+		c.forgetFamily(ctx, rag.Scope{Tenant: a.Tenant, Store: a.StoreID}, doc.ID)
 	}
 	return doc, created, err
 }
@@ -162,21 +187,25 @@ func (c *passageCache) Accept(ctx context.Context, a ingest.Accepted) (rag.Docum
 // Label implements ingest.Labeller.
 func (c *passageCache) Label(ctx context.Context, scope rag.Scope, documentID string, l rag.Labels) (rag.Document, error) {
 	doc, err := c.Labeller.Label(ctx, scope, documentID, l)
-	c.forgetDocument(scope, documentID)
+	c.forgetFamily(ctx, scope, documentID)
 	return doc, err
 }
 
-// Ready implements ingest.Publisher: the older version goes.
-func (c *passageCache) Ready(ctx context.Context, ref ingest.Ref) ([]string, error) {
-	orphans, err := c.Publisher.Ready(ctx, ref)
+// Ready implements ingest.Publisher: the older version goes, and what was attached to it only.
+func (c *passageCache) Ready(ctx context.Context, ref ingest.Ref) (ingest.Superseded, error) {
+	old, err := c.Publisher.Ready(ctx, ref)
 	c.forgetDocument(ref.Scope(), ref.DocumentID)
-	return orphans, err
+	for _, r := range old.Removals {
+		c.forgetTargets(r)
+	}
+	return old, err
 }
 
 // Remove implements ingest.Trash.
 func (c *passageCache) Remove(ctx context.Context, scope rag.Scope, documentID string) (ingest.Removal, error) {
 	r, err := c.Trash.Remove(ctx, scope, documentID)
-	c.forgetDocument(scope, documentID)
+	c.forgetDocument(scope, documentID) // also when nobody knows whether it was removed
+	c.forgetTargets(r)
 	return r, err
 }
 
@@ -184,6 +213,7 @@ func (c *passageCache) Remove(ctx context.Context, scope rag.Scope, documentID s
 func (c *passageCache) RemoveFile(ctx context.Context, tenant, fileID string) (ingest.Removal, error) {
 	r, err := c.Trash.RemoveFile(ctx, tenant, fileID)
 	c.forget(func(p *keptPassage) bool { return p.scope.Tenant == tenant && p.DocumentID == fileID })
+	c.forgetTargets(r)
 	return r, err
 }
 
@@ -191,5 +221,12 @@ func (c *passageCache) RemoveFile(ctx context.Context, tenant, fileID string) (i
 func (c *passageCache) RemoveStore(ctx context.Context, scope rag.Scope) (ingest.Removal, error) {
 	r, err := c.Trash.RemoveStore(ctx, scope)
 	c.forget(func(p *keptPassage) bool { return p.scope == scope.Whole() })
+	return r, err
+}
+
+// Pending implements ingest.Trash: a removal may have begun elsewhere, or nobody heard that it had.
+func (c *passageCache) Pending(ctx context.Context, tenant, removalID string) (ingest.Removal, error) {
+	r, err := c.Trash.Pending(ctx, tenant, removalID)
+	c.forgetTargets(r)
 	return r, err
 }

@@ -22,6 +22,15 @@ type shelf struct {
 	passages map[string]rag.Passage
 	asked    [][]string
 	during   func() // called while passages are read
+	family   []string
+	lost     error // of Family
+	removals []ingest.Removal
+}
+
+func (s *shelf) Family(context.Context, rag.Scope, string) ([]string, error) { return s.family, s.lost }
+
+func (s *shelf) Pending(context.Context, string, string) (ingest.Removal, error) {
+	return ingest.Removal{Tenant: here.Tenant, Targets: []ingest.Target{{StoreID: here.Store, DocumentID: "d1"}}}, nil
 }
 
 func (s *shelf) Passages(_ context.Context, scope rag.Scope, ids []string) ([]rag.Passage, error) {
@@ -41,7 +50,9 @@ func (s *shelf) Passages(_ context.Context, scope rag.Scope, ids []string) ([]ra
 	return out, nil
 }
 
-func (s *shelf) Ready(context.Context, ingest.Ref) ([]string, error) { return nil, nil }
+func (s *shelf) Ready(context.Context, ingest.Ref) (ingest.Superseded, error) {
+	return ingest.Superseded{Removals: s.removals}, nil
+}
 
 func (s *shelf) Remove(_ context.Context, scope rag.Scope, document string) (ingest.Removal, error) {
 	for id, p := range s.passages {
@@ -175,5 +186,36 @@ func TestPassagesSayWhatIsSaidOfTheirDocumentNow(t *testing.T) {
 		require.NoError(t, say(c))
 		texts(t, c, here, "c0", "c2")
 		require.Equal(t, []string{"c0"}, s.asked[1], name)
+	}
+}
+
+func TestWhatIsAttachedIsForgottenWithItsMail(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*passageCache, *shelf) error{
+		"labelled": func(c *passageCache, _ *shelf) error {
+			_, err := c.Label(t.Context(), here, "d0", rag.Labels{})
+			return err
+		},
+		"labelled while the library does not answer": func(c *passageCache, s *shelf) error {
+			s.family, s.lost = nil, errors.New("away")
+			_, err := c.Label(t.Context(), here, "d0", rag.Labels{})
+			return err
+		},
+		"not in the new version": func(c *passageCache, s *shelf) error {
+			s.removals = []ingest.Removal{{Tenant: here.Tenant, Targets: []ingest.Target{{StoreID: here.Store, DocumentID: "d1"}}}}
+			_, err := c.Ready(t.Context(), ingest.Ref{Tenant: "t", StoreID: "s", DocumentID: "d0", Version: 2})
+			return err
+		},
+		"removed elsewhere": func(c *passageCache, _ *shelf) error {
+			_, err := c.Pending(t.Context(), here.Tenant, "del_1")
+			return err
+		},
+	} {
+		c, s, _ := setupPassages(t)
+		s.family = []string{"d1"}
+		texts(t, c, here, "c0", "c2")
+		require.NoError(t, change(c, s), name)
+		texts(t, c, here, "c2")
+		require.Len(t, s.asked, 2, name)
 	}
 }

@@ -18,6 +18,8 @@ const (
 	UploadAccepted    = "upload accepted"            // row and job are committed, nobody was told
 	ParseStarted      = "parse started"              // the row says so
 	ParseRead         = "parse read"                 // the parser has ended, nothing is stored
+	AttachedExpected  = "attachments expected"       // their contents count as in use, and are not there
+	AttachedStored    = "attachments stored"         // their originals are durable, no row but the expectation refers to them
 	ParseSaved        = "parse saved"                // text, chunks and embedding jobs are committed
 	BatchEmbedded     = "batch embedded"             // vectors are here, the index has nothing
 	BatchIndexed      = "batch indexed"              // staged in the index, not counted
@@ -46,7 +48,7 @@ const (
 // Names are all places, sorted.
 func Names() []string {
 	return slices.Sorted(slices.Values([]string{
-		BlobSynced, BlobRenamed, UploadStored, UploadAccepted, ParseStarted, ParseRead, ParseSaved, BatchEmbedded, BatchIndexed, BatchCounted,
+		BlobSynced, BlobRenamed, UploadStored, UploadAccepted, ParseStarted, ParseRead, AttachedExpected, AttachedStored, ParseSaved, BatchEmbedded, BatchIndexed, BatchCounted,
 		PublishBegun, PublishDescribed, IndexPublished, PublishFlipped, PublishRedone, PublishReady, PublishDropped, DescribeTold,
 		RemoveDecided, IndexRemoved, RemoveCleaned, LibraryRemoved, RemoveSwept, DropBegun, FailRecorded, RemoveRowsDeleted, AcceptInserted,
 		IndexStaged, ReadyUpdated,

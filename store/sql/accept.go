@@ -51,10 +51,7 @@ func (s *Store) accept(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 		return rag.Document{}, false, err
 	}
 	if !isNew {
-		changed, err := s.label(ctx, tx, &doc, a.Labels)
-		if err == nil && changed { // whatever version is searchable
-			err = s.enqueueDescribe(ctx, tx, doc)
-		}
+		err := s.say(ctx, tx, &doc, a.Labels) // whatever version is searchable
 		if err != nil || doc.SHA256 == a.SHA256 && doc.State != rag.StateFailed {
 			return doc, false, err
 		}
@@ -63,7 +60,7 @@ func (s *Store) accept(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 		return rag.Document{}, false, err
 	}
 	if isNew {
-		doc, err = s.insert(ctx, tx, a)
+		doc, err = s.insert(ctx, tx, a, rag.Document{})
 	} else {
 		err = s.renew(ctx, tx, &doc, a)
 	}
@@ -91,7 +88,7 @@ func (s *Store) identity(ctx context.Context, tx *txn, a *ingest.Accepted) (id s
 	if a.FileID != "" {
 		return a.FileID, attachable(ctx, tx, a)
 	}
-	err = tx.QueryRowContext(ctx, "SELECT id FROM documents WHERE tenant = ? AND store_id = ? AND "+tx.d.samePath+" AND owned = 1",
+	err = tx.QueryRowContext(ctx, "SELECT id FROM documents WHERE tenant = ? AND store_id = ? AND "+tx.d.samePath+" AND owned = 1 AND attached_to = ''",
 		a.Tenant, a.StoreID, a.Path).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil // two who insert at once: the second one hits the unique index and runs again
@@ -130,10 +127,12 @@ func attachable(ctx context.Context, tx *txn, a *ingest.Accepted) error {
 	return nil
 }
 
-func (s *Store) insert(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Document, error) {
+// insert makes a document; mail is what it is attached to, if anything.
+func (s *Store) insert(ctx context.Context, tx *txn, a ingest.Accepted, mail rag.Document) (rag.Document, error) {
 	now, owned := s.now(), 0
 	d := rag.Document{ID: a.FileID, Tenant: a.Tenant, StoreID: a.StoreID, Path: a.Path, SHA256: a.SHA256, Bytes: a.Bytes,
-		MediaType: a.MediaType, State: rag.StateQueued, CreatedAt: moment(now), UpdatedAt: moment(now)}
+		MediaType: a.MediaType, State: rag.StateQueued, CreatedAt: moment(now), UpdatedAt: moment(now),
+		AttachedTo: mail.ID, AttachedVersion: mail.Version}
 	if d.ID == "" {
 		d.ID, owned = newID("file-"), 1
 		f := rag.File{ID: d.ID, Tenant: d.Tenant, Filename: d.Path, Purpose: purpose, SHA256: d.SHA256, Bytes: d.Bytes, CreatedAt: d.CreatedAt}
@@ -145,8 +144,8 @@ func (s *Store) insert(ctx context.Context, tx *txn, a ingest.Accepted) (rag.Doc
 	if d.Version, err = nextVersion(ctx, tx, d.ID); err != nil {
 		return rag.Document{}, err
 	}
-	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(22)+")",
-		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, "{}", "[]", 0, 0, "", owned)
+	err = tx.exec(ctx, "INSERT INTO documents ("+documentColumns+", owned) VALUES ("+marks(25)+")",
+		d.ID, d.Tenant, d.StoreID, d.Path, d.SHA256, d.Bytes, d.MediaType, d.Version, 0, d.State, "", "", 0, 0, now, now, "{}", "[]", 0, 0, "", d.AttachedTo, d.AttachedVersion, 0, owned)
 	if err == nil {
 		_, err = s.label(ctx, tx, &d, a.Labels)
 	}

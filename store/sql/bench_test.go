@@ -81,7 +81,7 @@ func loaded(tb testing.TB, documents int) (*sql.Store, rag.Scope) {
 		for seq := range chunks {
 			chunks[seq] = ingest.Chunk{ID: ingest.ChunkID(ref, seq), Seq: seq, Text: fmt.Sprintf("chunk %d %0800d", seq, seq), Header: "handbook"}
 		}
-		if err := store.SaveText(ctx, ref, "text", chunks, 32); err != nil {
+		if err := store.SaveText(ctx, ref, ingest.Reading{Text: "text", Chunks: chunks}, 32); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -21,12 +21,12 @@ type table struct {
 }
 
 // tables in an order in which what is referred to comes first. The queue's
-// jobs, the batches and the ledger are not copied: they are made anew. Nor are kept answers.
+// jobs, the batches, what is expected and the ledger are not copied: they are made anew. Nor are kept answers.
 var tables = []table{
 	{"stores", 1, "id, tenant, name, metadata, created_at", 500},
 	{"files", 1, "id, tenant, filename, purpose, sha256, bytes, media_type, owned, last_version, created_at", 500},
 	{"documents", 2, `store_id, id, tenant, path, owned, sha256, bytes, media_type, version, live_version, state, error_code, error,
-		chunks, chunks_done, created_at, updated_at, attributes, allow, described, attempts, waits_for`, 500},
+		chunks, chunks_done, created_at, updated_at, attributes, allow, described, attempts, waits_for, attached_to, attached_version, taken_apart`, 500},
 	{"document_keys", 3, "store_id, document_id, name", 500},
 	{"document_groups", 3, "store_id, document_id, name", 500},
 	{"versions", 3, "store_id, document_id, version, tenant, sha256, text, checksum", 8}, // texts of up to 10 MB

@@ -10,7 +10,8 @@ import (
 )
 
 const documentColumns = `id, tenant, store_id, path, sha256, bytes, media_type, version, live_version, state,
-	error_code, error, chunks, chunks_done, created_at, updated_at, attributes, allow, described, attempts, waits_for`
+	error_code, error, chunks, chunks_done, created_at, updated_at, attributes, allow, described, attempts, waits_for,
+	attached_to, attached_version, taken_apart`
 
 // Documents lists a store's documents.
 func (s *Store) Documents(ctx context.Context, scope rag.Scope, p rag.Page) (docs []rag.Document, more bool, err error) {
@@ -85,7 +86,8 @@ func scanDocument(row scanner) (rag.Document, error) {
 	var created, updated int64
 	var attributes, allow []byte
 	err := row.Scan(&d.ID, &d.Tenant, &d.StoreID, &d.Path, &d.SHA256, &d.Bytes, &d.MediaType, &d.Version, &d.LiveVersion, &d.State,
-		&d.ErrorCode, &d.Error, &d.Chunks, &d.ChunksDone, &created, &updated, &attributes, &allow, &d.Described, &d.Attempts, &d.WaitsFor)
+		&d.ErrorCode, &d.Error, &d.Chunks, &d.ChunksDone, &created, &updated, &attributes, &allow, &d.Described, &d.Attempts, &d.WaitsFor,
+		&d.AttachedTo, &d.AttachedVersion, &d.TakenApart)
 	if err != nil {
 		return d, err
 	}

@@ -24,7 +24,7 @@ func TestDeletedTextIsGoneFromDisk(t *testing.T) {
 	require.NoError(t, err)
 	ref := ingest.Ref{Tenant: scope.Tenant, StoreID: scope.Store, DocumentID: doc.ID, Version: doc.Version}
 	text := "quetzalcoatl was here"
-	require.NoError(t, store.SaveText(t.Context(), ref, text, []ingest.Chunk{{ID: "c1", End: 21, Text: text, Header: "xylophone"}}, 1))
+	require.NoError(t, store.SaveText(t.Context(), ref, ingest.Reading{Text: text, Chunks: []ingest.Chunk{{ID: "c1", End: 21, Text: text, Header: "xylophone"}}}, 1))
 	secrets := []string{"quetzalcoatl", "xylophone", "zanzibar"}
 	for _, secret := range secrets {
 		require.Contains(t, bytesOnDisk(t, path), secret)

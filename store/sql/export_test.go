@@ -83,8 +83,9 @@ func (s *Store) EndAttendants(ctx context.Context) error {
 
 // Statements that delete kept replies.
 const (
-	OldReplies = oldReplies
-	RepliesOf  = repliesOf
+	OldReplies        = oldReplies
+	RepliesOf         = repliesOf
+	AttachedDocuments = attachedDocuments
 )
 
 // KeptStatements are those that reads have run on SQLite.

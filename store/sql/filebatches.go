@@ -76,20 +76,19 @@ func (s *Store) CancelBatch(ctx context.Context, scope rag.Scope, id string) (r 
 			return err
 		}
 		for _, doc := range waiting {
-			r.Targets = append(r.Targets, ingest.Target{StoreID: scope.Store, DocumentID: doc})
+			targets, err := s.family(ctx, tx, doc)
+			if err != nil {
+				return err
+			}
+			r.Targets = append(r.Targets, targets...)
 		}
-		in, args := inList(waiting)
-		store := append([]any{scope.Store}, args...)
-		return s.remove(ctx, tx, &r,
-			query{"store_id = ? AND document_id IN " + in, store},
-			query{"DELETE FROM documents WHERE store_id = ? AND id IN " + in, store},
-			query{"DELETE FROM files WHERE id IN " + in + " AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256", args})
+		return s.removeDocuments(ctx, tx, &r)
 	})
 	return s.freed(ctx, r, err)
 }
 
 // unfinished are the documents of a batch that can be cancelled, locked.
-func (s *Store) unfinished(ctx context.Context, tx *txn, scope rag.Scope, id string) (ids []string, err error) {
+func (s *Store) unfinished(ctx context.Context, tx *txn, scope rag.Scope, id string) (docs []rag.Document, err error) {
 	files, err := collect(ctx, tx, scanString, "SELECT file_id FROM file_batch_files WHERE batch_id = ? ORDER BY file_id", id)
 	for _, file := range files {
 		if err := lockFile(ctx, tx, file); rag.CodeOf(err) == rag.CodeNotFound {
@@ -103,10 +102,10 @@ func (s *Store) unfinished(ctx context.Context, tx *txn, scope rag.Scope, id str
 		case err != nil:
 			return nil, err
 		case !doc.State.Done() && doc.LiveVersion == 0:
-			ids = append(ids, file)
+			docs = append(docs, doc)
 		}
 	}
-	return ids, err
+	return docs, err
 }
 
 // findBatch counts what the scope's groups may read; they are not told of files

@@ -12,6 +12,9 @@ import (
 
 const fileColumns = "id, tenant, filename, purpose, sha256, bytes, created_at"
 
+// fileRow are the columns of a file, and what its document is attached to.
+const fileRow = fileColumns + ", COALESCE((SELECT MAX(d.attached_to) FROM documents d WHERE d.id = files.id AND d.owned = 1), '')"
+
 // AddFile stores a file that belongs to no store and gives it its id and time.
 func (s *Store) AddFile(ctx context.Context, f rag.File) (rag.File, error) {
 	f.ID, f.CreatedAt = newID("file-"), moment(s.now())
@@ -33,7 +36,7 @@ func insertFile(ctx context.Context, tx *txn, f rag.File, mediaType string, owne
 // Files lists a tenant's files.
 func (s *Store) Files(ctx context.Context, tenant string, p rag.Page) (files []rag.File, more bool, err error) {
 	err = s.read(ctx, "list files", func(ctx context.Context, q querier) error {
-		files, more, err = page(ctx, q, list{fileColumns, "files", "tenant = ?", []any{tenant}}, p, scanFile)
+		files, more, err = page(ctx, q, list{fileRow, "files", "tenant = ?", []any{tenant}}, p, scanFile)
 		return err
 	})
 	return files, more, err
@@ -65,7 +68,7 @@ func holders(ctx context.Context, q querier, scope rag.Scope, fileID string) ([]
 }
 
 func findFile(ctx context.Context, q querier, tenant, id string) (rag.File, error) {
-	f, err := scanFile(q.QueryRowContext(ctx, "SELECT "+fileColumns+" FROM files WHERE tenant = ? AND id = ?", tenant, id))
+	f, err := scanFile(q.QueryRowContext(ctx, "SELECT "+fileRow+" FROM files WHERE tenant = ? AND id = ?", tenant, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return rag.File{}, noFile(id)
 	}
@@ -89,7 +92,7 @@ func noFile(id string) error {
 func scanFile(row scanner) (rag.File, error) {
 	var f rag.File
 	var created int64
-	err := row.Scan(&f.ID, &f.Tenant, &f.Filename, &f.Purpose, &f.SHA256, &f.Bytes, &created)
+	err := row.Scan(&f.ID, &f.Tenant, &f.Filename, &f.Purpose, &f.SHA256, &f.Bytes, &created, &f.AttachedTo)
 	f.CreatedAt = moment(created)
 	return f, err
 }
@@ -107,7 +110,7 @@ func unreferenced(ctx context.Context, q querier, sha256 []string) (free []strin
 	for some := range slices.Chunk(sha256, 256) {
 		in, args := inList(some)
 		used, err := collect(ctx, q, scanString, "SELECT sha256 FROM files WHERE sha256 IN "+in+
-			" UNION SELECT sha256 FROM versions WHERE sha256 IN "+in, append(args, args...)...)
+			" UNION SELECT sha256 FROM versions WHERE sha256 IN "+in+" UNION SELECT sha256 FROM expected WHERE sha256 IN "+in, slices.Concat(args, args, args)...)
 		if err != nil {
 			return nil, err
 		}

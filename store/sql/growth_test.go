@@ -20,13 +20,15 @@ func TestNothingIsReadThatGrowsWithTheLibrary(t *testing.T) {
 	require.Equal(t, rag.CodeNotFound, rag.CodeOf(err))
 	b.versions(t)
 	require.NoError(t, b.EachOriginal(t.Context(), func(string, string) error { return nil }))
-	statements := []string{sql.OldReplies, sql.RepliesOf}
+	_, err = b.Family(t.Context(), b.scope, "file-1")
+	require.NoError(t, err)
+	statements := []string{sql.OldReplies, sql.RepliesOf, sql.AttachedDocuments}
 	for _, q := range b.KeptStatements() {
-		if strings.Contains(q, "FROM receipts") || strings.Contains(q, "FROM versions") && strings.Contains(q, "LIMIT") && strings.Contains(q, ">") {
+		if strings.Contains(q, "FROM receipts") || strings.Contains(q, "attached_to IN") || strings.Contains(q, "FROM versions") && strings.Contains(q, "LIMIT") && strings.Contains(q, ">") {
 			statements = append(statements, q)
 		}
 	}
-	require.Len(t, statements, 5, "two of receipts and the next page of versions: %q", statements)
+	require.Len(t, statements, 7, "two of receipts, one of attachments, and the next page of versions: %q", statements)
 	for _, q := range statements {
 		plan, err := b.Plan(t.Context(), q)
 		require.NoError(t, err, q)
@@ -37,6 +39,7 @@ func TestNothingIsReadThatGrowsWithTheLibrary(t *testing.T) {
 				require.Contains(t, step, "LAST TERM", "%s: %q", q, plan)
 			}
 			require.NotContains(t, step, "(tenant=?)", "%s: %q", q, plan)
+			require.NotContains(t, step, "(store_id=?)", "%s: %q", q, plan)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (b *bench) save(t *testing.T, ref ingest.Ref, chunks int) {
 	for i := range list {
 		list[i] = ingest.Chunk{ID: ingest.ChunkID(ref, i), Seq: i, Start: i, End: i + 1, Text: "x"}
 	}
-	require.NoError(t, b.SaveText(t.Context(), ref, strings.Repeat("x", chunks), list, 1))
+	require.NoError(t, b.SaveText(t.Context(), ref, ingest.Reading{Text: strings.Repeat("x", chunks), Chunks: list}, 1))
 }
 
 // work starts workers that note what they are given and then do as told.

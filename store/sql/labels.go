@@ -18,13 +18,43 @@ func (s *Store) Label(ctx context.Context, scope rag.Scope, documentID string, l
 		if doc, err = lockDocument(ctx, tx, scope, documentID); err != nil {
 			return err
 		}
-		changed, err := s.label(ctx, tx, &doc, l)
-		if err != nil || !changed {
-			return err
-		}
-		return s.enqueueDescribe(ctx, tx, doc)
+		return s.say(ctx, tx, &doc, l)
 	})
 	return doc, err
+}
+
+// say is label for who asks for it, with the jobs that tell the index. What is
+// attached to the document, which is locked, follows it.
+func (s *Store) say(ctx context.Context, tx *txn, doc *rag.Document, l rag.Labels) error {
+	if l.Attributes == nil && l.Allow == nil {
+		return nil
+	}
+	if doc.AttachedTo != "" {
+		return rag.Fail(rag.CodeConflict, "what is attached to a mail has the attributes and groups of the mail; change those of "+doc.AttachedTo)
+	}
+	return s.relabel(ctx, tx, doc, l)
+}
+
+func (s *Store) relabel(ctx context.Context, tx *txn, doc *rag.Document, l rag.Labels) error {
+	changed, err := s.label(ctx, tx, doc, l)
+	if err != nil || !changed {
+		return err
+	}
+	if err := s.enqueueDescribe(ctx, tx, *doc); err != nil {
+		return err
+	}
+	children, err := attachedTo(ctx, tx, *doc)
+	for i := 0; i < len(children) && err == nil; i++ {
+		var child rag.Document
+		child, err = lockDocument(ctx, tx, rag.Scope{Tenant: doc.Tenant, Store: doc.StoreID}, children[i].ID)
+		switch {
+		case rag.CodeOf(err) == rag.CodeNotFound:
+			err = nil
+		case err == nil:
+			err = s.relabel(ctx, tx, &child, said(*doc))
+		}
+	}
+	return err
 }
 
 func (s *Store) enqueueDescribe(ctx context.Context, tx *txn, doc rag.Document) error {

@@ -30,25 +30,60 @@ func (s *Store) Mirror(ctx context.Context, of *Store) (queued int, gone []rag.D
 	if err != nil {
 		return 0, nil, err
 	}
-	err = of.EachDocument(ctx, func(d rag.Document) error {
+	each := func(d rag.Document) error {
 		mine, held := known[keyOf(d)]
 		delete(known, keyOf(d))
 		last, there := versions[d.ID]
 		if !there || !stores[d.StoreID] { // it came since, or went: the next call tells
 			return nil
 		}
-		anew := !held || mine.SHA256 != d.SHA256 || mine.Version <= d.Version
+		anew := !held || mine.SHA256 != d.SHA256 || mine.Version <= d.Version || mine.TakenApart != d.TakenApart
 		if anew {
 			queued++
 		} else if ingest.Describe(mine).Mark() == ingest.Describe(d).Mark() {
 			return nil
 		}
 		return s.mirrorDocument(ctx, d, last, anew)
+	}
+	var attached []rag.Document // they are read with the names of their mails: those come first
+	err = of.EachDocument(ctx, func(d rag.Document) error {
+		if d.AttachedTo == "" {
+			return each(d)
+		}
+		attached = append(attached, d)
+		return nil
 	})
+	attached = mailsFirst(attached)
+	for i := 0; i < len(attached) && err == nil; i++ {
+		err = each(attached[i])
+	}
 	for _, d := range known {
 		gone = append(gone, d)
 	}
 	return queued, gone, err
+}
+
+// mailsFirst puts each document behind the one that it is attached to.
+func mailsFirst(waiting []rag.Document) (out []rag.Document) {
+	for len(waiting) > 0 {
+		held := map[documentKey]bool{}
+		for _, d := range waiting {
+			held[keyOf(d)] = true
+		}
+		var next []rag.Document
+		for _, d := range waiting {
+			if held[documentKey{d.StoreID, d.AttachedTo}] {
+				next = append(next, d)
+			} else {
+				out = append(out, d)
+			}
+		}
+		if len(next) == len(waiting) {
+			return append(out, next...)
+		}
+		waiting = next
+	}
+	return out
 }
 
 // documentKey names a document across stores.
@@ -99,10 +134,13 @@ func (s *Store) mirrorDocument(ctx context.Context, d rag.Document, last int, an
 		a := ingest.Accepted{Tenant: d.Tenant, StoreID: d.StoreID, FileID: d.ID, Path: d.Path, SHA256: d.SHA256, Bytes: d.Bytes, MediaType: d.MediaType, Labels: said(d)}
 		doc, err := lockDocument(ctx, tx, rag.Scope{Tenant: d.Tenant, Store: d.StoreID}, d.ID)
 		if rag.CodeOf(err) == rag.CodeNotFound {
-			if doc, err = s.insert(ctx, tx, a); err != nil {
+			if doc, err = s.insert(ctx, tx, a, rag.Document{ID: d.AttachedTo, Version: d.AttachedVersion}); err != nil {
 				return err
 			}
 			err := tx.exec(ctx, "UPDATE documents SET created_at = ? WHERE store_id = ? AND id = ?", d.CreatedAt.UnixMicro(), d.StoreID, d.ID) // filters see it
+			if err == nil {
+				err = apart(ctx, tx, d)
+			}
 			if err != nil {
 				return err
 			}
@@ -119,12 +157,24 @@ func (s *Store) mirrorDocument(ctx context.Context, d rag.Document, last int, an
 			if err := s.renew(ctx, tx, &doc, a); err != nil {
 				return err
 			}
+			if err := apart(ctx, tx, d); err != nil {
+				return err
+			}
 			return s.enqueueVersion(ctx, tx, doc)
 		case changed:
 			return s.enqueueDescribe(ctx, tx, doc)
 		}
 		return nil
 	})
+}
+
+// apart says of a document in the mirror whether its text is to be made without what is attached to it.
+func apart(ctx context.Context, tx *txn, d rag.Document) error {
+	taken := 0
+	if d.TakenApart {
+		taken = 1
+	}
+	return tx.exec(ctx, "UPDATE documents SET taken_apart = ? WHERE store_id = ? AND id = ?", taken, d.StoreID, d.ID)
 }
 
 // said is what was said of a document, without nil, which would leave it as it is.
@@ -174,7 +224,7 @@ func (s *Store) Adopt(ctx context.Context, mirror *Store, withLedger bool) error
 			}
 			for _, d := range here {
 				m, held := made[keyOf(d)]
-				if !held || m.SHA256 != d.SHA256 || m.Version < d.Version || !m.State.Done() {
+				if !held || m.SHA256 != d.SHA256 || m.Version < d.Version || !m.State.Done() || m.TakenApart != d.TakenApart {
 					return ErrBehind
 				}
 				if err := adopt(ctx, source, tx, m); err != nil {

@@ -136,7 +136,7 @@ func parsed(ctx context.Context, store *sql.Store, ref ingest.Ref, chunks int) e
 	for seq := range list {
 		list[seq] = ingest.Chunk{ID: ingest.ChunkID(ref, seq), Seq: seq, Start: seq, End: seq + 1, Text: "x"}
 	}
-	return store.SaveText(ctx, ref, "xxxx", list, 1)
+	return store.SaveText(ctx, ref, ingest.Reading{Text: "xxxx", Chunks: list}, 1)
 }
 
 // embeddedTwice marks all batches at once, each by two processes.

@@ -62,8 +62,8 @@ func (s *Store) move(ctx context.Context, tx *txn, ref ingest.Ref, state rag.Sta
 		state, s.now(), ref.StoreID, ref.DocumentID)
 }
 
-// SaveText stores text and chunks and enqueues one embed job per batch.
-func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunks []ingest.Chunk, batch int) error {
+// SaveText stores text and chunks, enqueues one embed job per batch, and makes documents of what is attached.
+func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, r ingest.Reading, batch int) error {
 	return s.write(ctx, "store a document's text", func(ctx context.Context, tx *txn) error {
 		doc, err := lockCurrent(ctx, tx, ref)
 		if err != nil {
@@ -72,29 +72,36 @@ func (s *Store) SaveText(ctx context.Context, ref ingest.Ref, text string, chunk
 		if doc.State == rag.StateEmbedding {
 			return ingest.ErrDone
 		}
-		if err := clear(ctx, tx, ref); err != nil {
+		if err := clear(ctx, tx, ref, "expected"); err != nil {
 			return err
 		}
-		if err := insertChunks(ctx, tx, ref, chunks); err != nil {
+		if err := insertChunks(ctx, tx, ref, r.Chunks); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE versions SET text = ?, checksum = ? WHERE store_id = ? AND document_id = ? AND version = ?",
-			text, ingest.Checksum(text), ref.StoreID, ref.DocumentID, ref.Version)
+			r.Text, ingest.Checksum(r.Text), ref.StoreID, ref.DocumentID, ref.Version)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE documents SET state = ?, waits_for = '', chunks = ?, chunks_done = 0, updated_at = ? WHERE store_id = ? AND id = ?",
-			rag.StateEmbedding, len(chunks), s.now(), ref.StoreID, ref.DocumentID)
+		apart := 0
+		if r.TakenApart {
+			apart = 1
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE documents SET state = ?, waits_for = '', chunks = ?, chunks_done = 0, taken_apart = ?, updated_at = ? WHERE store_id = ? AND id = ?",
+			rag.StateEmbedding, len(r.Chunks), apart, s.now(), ref.StoreID, ref.DocumentID)
 		if err != nil {
 			return err
 		}
-		return s.enqueueBatches(ctx, tx, ref, len(chunks), max(batch, 1))
+		if err := s.attach(ctx, tx, doc, r.Attached); err != nil {
+			return err
+		}
+		return s.enqueueBatches(ctx, tx, ref, len(r.Chunks), max(batch, 1))
 	})
 }
 
-// clear removes what an earlier attempt at the same version left.
-func clear(ctx context.Context, tx *txn, ref ingest.Ref) error {
-	for _, table := range []string{"batches", "chunks"} {
+// clear removes what an earlier attempt at the same version left, in some more tables too.
+func clear(ctx context.Context, tx *txn, ref ingest.Ref, tables ...string) error {
+	for _, table := range append([]string{"batches", "chunks"}, tables...) {
 		_, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE store_id = ? AND document_id = ? AND version = ?",
 			ref.StoreID, ref.DocumentID, ref.Version)
 		if err != nil {

@@ -28,7 +28,7 @@ func (s *Store) Complete(ctx context.Context, ref ingest.Ref) error {
 }
 
 // Ready makes the version the live one and drops the older ones.
-func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, err error) {
+func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (out ingest.Superseded, err error) {
 	err = s.write(ctx, "publish a document", func(ctx context.Context, tx *txn) error {
 		doc, err := lockDocument(ctx, tx, ref.Scope(), ref.DocumentID)
 		if err == nil && isOvertaken(doc, ref) {
@@ -46,18 +46,28 @@ func (s *Store) Ready(ctx context.Context, ref ingest.Ref) (orphans []string, er
 			return err
 		}
 		failpoint.Reached(failpoint.ReadyUpdated)
+		out.Originals, err = collect(ctx, tx, scanString, "SELECT sha256 FROM expected WHERE store_id = ? AND document_id = ? AND version < ?",
+			ref.StoreID, ref.DocumentID, ref.Version)
+		if err != nil {
+			return err
+		}
 		old, err := collect(ctx, tx, scanString, "DELETE FROM versions WHERE store_id = ? AND document_id = ? AND version < ? RETURNING sha256",
 			ref.StoreID, ref.DocumentID, ref.Version)
 		if err != nil {
 			return err
 		}
-		orphans = unique(old)
-		return nil
+		out.Originals = unique(append(out.Originals, old...))
+		out.Removals, err = s.detach(ctx, tx, doc, ref.Version)
+		return err
 	})
 	if err != nil {
-		return nil, err
+		return ingest.Superseded{}, err
 	}
-	return s.unused(ctx, orphans), nil
+	out.Originals = s.unused(ctx, out.Originals)
+	for i, r := range out.Removals {
+		out.Removals[i].Blobs = s.unused(ctx, r.Blobs)
+	}
+	return out, nil
 }
 
 // isOvertaken tells whether a newer version is on its way, or failed, and none that is as new is live.

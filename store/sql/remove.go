@@ -3,6 +3,8 @@ package sql
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -25,13 +27,11 @@ func (s *Store) Remove(ctx context.Context, scope rag.Scope, documentID string) 
 		if err != nil {
 			return err
 		}
-		r = ingest.Removal{Tenant: scope.Tenant, StoreID: scope.Store, ObjectID: documentID, SHA256: doc.SHA256,
-			Targets: []ingest.Target{{StoreID: scope.Store, DocumentID: documentID}}}
-		return s.remove(ctx, tx, &r,
-			query{"store_id = ? AND document_id = ?", []any{scope.Store, documentID}},
-			query{"DELETE FROM documents WHERE store_id = ? AND id = ?", []any{scope.Store, documentID}},
-			query{"DELETE FROM files WHERE id = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
-				[]any{documentID}})
+		r = ingest.Removal{Tenant: scope.Tenant, StoreID: scope.Store, ObjectID: documentID, SHA256: doc.SHA256}
+		if r.Targets, err = s.family(ctx, tx, doc); err != nil {
+			return err
+		}
+		return s.removeDocuments(ctx, tx, &r)
 	})
 	return s.freed(ctx, r, err)
 }
@@ -52,13 +52,19 @@ func (s *Store) RemoveFile(ctx context.Context, tenant, fileID string) (r ingest
 		}
 		r = ingest.Removal{Tenant: tenant, ObjectID: fileID, SHA256: f.SHA256}
 		for _, id := range stores {
-			r.Targets = append(r.Targets, ingest.Target{StoreID: id, DocumentID: fileID})
+			doc, err := lockDocument(ctx, tx, rag.Scope{Tenant: tenant, Store: id}, fileID)
+			if err != nil {
+				return err
+			}
+			targets, err := s.family(ctx, tx, doc)
+			if err != nil {
+				return err
+			}
+			r.Targets = append(r.Targets, targets...)
 		}
-		id := []any{fileID}
-		return s.remove(ctx, tx, &r,
-			query{"document_id = ?", id},
-			query{"DELETE FROM documents WHERE id = ?", id},
-			query{"DELETE FROM files WHERE id = ? RETURNING sha256", id})
+		e := erasureOf(r.Targets)
+		e.files = query{"id = ? OR " + e.files.text, append([]any{fileID}, e.files.args...)}
+		return s.remove(ctx, tx, &r, e)
 	})
 	return s.freed(ctx, r, err)
 }
@@ -70,11 +76,11 @@ func (s *Store) RemoveStore(ctx context.Context, scope rag.Scope) (r ingest.Remo
 			return err
 		}
 		r = ingest.Removal{Tenant: scope.Tenant, StoreID: scope.Store, ObjectID: scope.Store, Targets: []ingest.Target{{StoreID: scope.Store}}}
-		return s.remove(ctx, tx, &r,
-			query{"store_id = ?", []any{scope.Store}},
-			query{"DELETE FROM stores WHERE id = ?", []any{scope.Store}},
-			query{"DELETE FROM files WHERE tenant = ? AND owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id) RETURNING sha256",
-				[]any{scope.Tenant}})
+		return s.remove(ctx, tx, &r, erasure{
+			of:    query{"store_id = ?", []any{scope.Store}},
+			rows:  query{"DELETE FROM stores WHERE id = ?", []any{scope.Store}},
+			files: query{"tenant = ? AND " + unusedFile, []any{scope.Tenant}},
+		})
 	})
 	return s.freed(ctx, r, err)
 }
@@ -111,22 +117,73 @@ type query struct {
 	args []any
 }
 
+// erasure is what a removal deletes from the tables.
+type erasure struct {
+	of    query // condition for the rows of texts and chunks
+	rows  query // deletes those of documents
+	files query // condition for those of files
+}
+
+// unusedFile is the condition for the file of a document that is in no store any more.
+const unusedFile = "owned = 1 AND NOT EXISTS (SELECT 1 FROM documents d WHERE d.id = files.id)"
+
+// erasureOf is that of documents.
+func erasureOf(targets []ingest.Target) erasure {
+	ids := []string{""} // no document is called so
+	for _, t := range targets {
+		ids = append(ids, t.DocumentID)
+	}
+	in, args := inList(unique(ids))
+	of, rows := pairs(targets, "store_id", "document_id"), pairs(targets, "store_id", "id")
+	return erasure{of: of, rows: query{"DELETE FROM documents WHERE " + rows.text, rows.args}, files: query{"id IN " + in + " AND " + unusedFile, args}}
+}
+
+// pairs is the condition that two columns name one of the targets. The last of
+// several is repeated until there are 1, 2, 4, … so that few different statements are prepared.
+func pairs(targets []ingest.Target, store, document string) query {
+	switch len(targets) {
+	case 0:
+		return query{"1 = 0", nil}
+	case 1:
+		return query{store + " = ? AND " + document + " = ?", []any{targets[0].StoreID, targets[0].DocumentID}}
+	}
+	n := 2
+	for n < len(targets) {
+		n *= 2
+	}
+	var args []any
+	for i := range n {
+		t := targets[min(i, len(targets)-1)]
+		args = append(args, t.StoreID, t.DocumentID)
+	}
+	return query{"(" + store + ", " + document + ") IN (VALUES (?, ?)" + strings.Repeat(", (?, ?)", n-1) + ")", args}
+}
+
+// removeDocuments is remove for documents whose rows are locked.
+func (s *Store) removeDocuments(ctx context.Context, tx *txn, r *ingest.Removal) error {
+	return s.remove(ctx, tx, r, erasureOf(r.Targets))
+}
+
 // remove reads the blobs of what goes, deletes the rows and then the files
 // (which gives more blobs), and leaves the removal pending with its receipt and
-// its sweep job. of is the condition for the rows of texts and chunks.
-func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, of, rows, files query) error {
-	freed, err := collect(ctx, tx, scanString, "SELECT sha256 FROM versions WHERE "+of.text, of.args...)
+// its sweep job.
+func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, e erasure) error {
+	freed, err := collect(ctx, tx, scanString, "SELECT sha256 FROM versions WHERE "+e.of.text, e.of.args...)
 	if err != nil {
 		return err
 	}
 	removed := rag.Receipt{Versions: len(freed)}
-	if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM chunks WHERE "+of.text, of.args...).Scan(&removed.Passages); err != nil {
+	expected, err := collect(ctx, tx, scanString, "SELECT sha256 FROM expected WHERE "+e.of.text, e.of.args...)
+	if err != nil {
+		return err
+	}
+	if err := tx.QueryRowContext(ctx, "SELECT COUNT(*) FROM chunks WHERE "+e.of.text, e.of.args...).Scan(&removed.Passages); err != nil {
 		return err
 	}
 	if removed.Answers, err = removeAnswers(ctx, tx, r.Targets, true); err != nil {
 		return err
 	}
-	if err := tx.exec(ctx, rows.text, rows.args...); err != nil { // waits for answers that are being kept
+	if err := tx.exec(ctx, e.rows.text, e.rows.args...); err != nil { // waits for answers that are being kept
 		return err
 	}
 	answers, err := removeAnswers(ctx, tx, r.Targets, false)
@@ -137,12 +194,12 @@ func (s *Store) remove(ctx context.Context, tx *txn, r *ingest.Removal, of, rows
 	if err := forgetReplies(ctx, tx, *r); err != nil {
 		return err
 	}
-	more, err := collect(ctx, tx, scanString, files.text, files.args...)
+	more, err := collect(ctx, tx, scanString, "DELETE FROM files WHERE "+e.files.text+" RETURNING sha256", e.files.args...)
 	if err != nil {
 		return err
 	}
 	failpoint.Reached(failpoint.RemoveRowsDeleted)
-	r.ID, r.Blobs = newID("del_"), unique(append(freed, more...))
+	r.ID, r.Blobs = newID("del_"), unique(slices.Concat(freed, expected, more))
 	job, err := s.jobs.InsertTx(ctx, tx.Tx, ingest.SweepArgs{Tenant: r.Tenant, RemovalID: r.ID},
 		&river.InsertOpts{ScheduledAt: time.Now().Add(s.opt.SweepAfter)}) // the queue's clock is the real one
 	if err != nil {

@@ -73,7 +73,7 @@ func TestRenewingBeginsWhatWasHalfIndexedAnew(t *testing.T) {
 		for i := range 2 {
 			chunks = append(chunks, ingest.Chunk{ID: ingest.ChunkID(half, i), Seq: i, Start: i, End: i + 1, Text: "ab"[i : i+1]})
 		}
-		require.NoError(t, store.SaveText(t.Context(), half, "ab", chunks, 1))
+		require.NoError(t, store.SaveText(t.Context(), half, ingest.Reading{Text: "ab", Chunks: chunks}, 1))
 		require.NoError(t, store.Embedded(t.Context(), half, 0, 1))
 		require.NoError(t, store.Fail(t.Context(), refs[rag.StateFailed], rag.CodeNoText, "it holds no text"))
 

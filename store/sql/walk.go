@@ -39,7 +39,7 @@ func (s *Store) EachDocument(ctx context.Context, each func(rag.Document) error)
 
 // EachFile calls each for every file.
 func (s *Store) EachFile(ctx context.Context, each func(rag.File) error) error {
-	return walk[rag.File]{"walk the files", fileColumns, "files WHERE 1 = 1", "id", nil, scanFile,
+	return walk[rag.File]{"walk the files", fileRow, "files WHERE 1 = 1", "id", nil, scanFile,
 		func(f rag.File) []any { return []any{f.ID} }}.run(ctx, s, each)
 }
 

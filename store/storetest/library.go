@@ -20,6 +20,7 @@ type Database interface {
 	ingest.Catalog
 	ingest.Trash
 	ingest.Labeller
+	ingest.Attachments
 	rag.Passages
 	rag.Vocabulary
 	Reader
@@ -72,6 +73,7 @@ func Library(t *testing.T, open OpenLibrary) {
 	t.Run("Batches", func(t *testing.T) { batchSuite(t, open) })
 	t.Run("Stores", func(t *testing.T) { storeSuite(t, open) })
 	t.Run("Labels", func(t *testing.T) { labelSuite(t, open) })
+	t.Run("Attached", func(t *testing.T) { attachedSuite(t, open) })
 	t.Run("Lists", func(t *testing.T) { listSuite(t, open) })
 }
 
@@ -123,7 +125,7 @@ func (f Fixture) embed(t *testing.T, doc rag.Document, text string) []ingest.Chu
 	_, err := f.Start(t.Context(), ref)
 	require.NoError(t, err)
 	chunks := words(ref, text)
-	require.NoError(t, f.SaveText(t.Context(), ref, text, chunks, 2))
+	require.NoError(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: text, Chunks: chunks}, 2))
 	for from := 0; from < len(chunks); from += 2 {
 		require.NoError(t, f.Embedded(t.Context(), ref, from, min(from+2, len(chunks))))
 	}
@@ -135,9 +137,10 @@ func (f Fixture) ready(t *testing.T, doc rag.Document, text string) []string {
 	t.Helper()
 	f.embed(t, doc, text)
 	require.NoError(t, f.Complete(t.Context(), refOf(doc)))
-	orphans, err := f.Ready(t.Context(), refOf(doc))
+	old, err := f.Ready(t.Context(), refOf(doc))
 	require.NoError(t, err)
-	return orphans
+	require.Empty(t, old.Removals)
+	return old.Originals
 }
 
 func (f Fixture) document(t *testing.T, d rag.Document) rag.Document {

@@ -19,7 +19,7 @@ type Batches interface {
 }
 
 // attached adds a file of its own to the store.
-func (f Fixture) attached(t *testing.T, scope rag.Scope, name string) rag.Document {
+func (f Fixture) fromFile(t *testing.T, scope rag.Scope, name string) rag.Document {
 	t.Helper()
 	file, err := f.AddFile(t.Context(), rag.File{Tenant: scope.Tenant, Filename: name, SHA256: hash(name), Bytes: 1})
 	require.NoError(t, err)
@@ -33,8 +33,8 @@ func batchSuite(t *testing.T, open OpenLibrary) {
 		t.Parallel()
 		f := open(t, Limits{})
 		scope, other := f.scope(t, "handbook"), f.scope(t, "board")
-		done, bad, waiting, gone := f.attached(t, scope, "a"), f.attached(t, scope, "b"), f.attached(t, scope, "c"), f.attached(t, scope, "d")
-		f.attached(t, scope, "not of the batch")
+		done, bad, waiting, gone := f.fromFile(t, scope, "a"), f.fromFile(t, scope, "b"), f.fromFile(t, scope, "c"), f.fromFile(t, scope, "d")
+		f.fromFile(t, scope, "not of the batch")
 		b, err := f.CreateBatch(t.Context(), scope, []string{done.ID, bad.ID, waiting.ID, gone.ID, done.ID})
 		require.NoError(t, err)
 		require.Equal(t, map[rag.State]int{rag.StateQueued: 4}, b.Counts)
@@ -83,7 +83,7 @@ func batchSuite(t *testing.T, open OpenLibrary) {
 		t.Parallel()
 		f := open(t, Limits{})
 		scope := f.scope(t, "handbook")
-		done, bad, waiting, renewed := f.attached(t, scope, "a"), f.attached(t, scope, "b"), f.attached(t, scope, "c"), f.upload(t, scope, "d", "old")
+		done, bad, waiting, renewed := f.fromFile(t, scope, "a"), f.fromFile(t, scope, "b"), f.fromFile(t, scope, "c"), f.upload(t, scope, "d", "old")
 		f.ready(t, done, "some words")
 		f.ready(t, renewed, "old words")
 		renewed = f.upload(t, scope, "d", "new")

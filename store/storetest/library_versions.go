@@ -27,7 +27,7 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 
 		text := "über fünf Tage"
 		chunks := words(ref, text)
-		require.NoError(t, f.SaveText(t.Context(), ref, text, chunks, 2))
+		require.NoError(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: text, Chunks: chunks}, 2))
 		require.Equal(t, []string{"parse", "embed", "embed"}, f.Jobs(t))
 		got := f.document(t, doc)
 		require.Equal(t, rag.StateEmbedding, got.State)
@@ -48,9 +48,9 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 		_, err = f.Text(t.Context(), everywhere, doc.ID)
 		requireCode(t, rag.CodeNotFound, err)
 
-		orphans, err := f.Ready(t.Context(), ref)
+		old, err := f.Ready(t.Context(), ref)
 		require.NoError(t, err)
-		require.Empty(t, orphans)
+		require.Empty(t, old)
 		got = f.document(t, doc)
 		require.Equal(t, rag.StateReady, got.State)
 		require.Equal(t, 1, got.LiveVersion)
@@ -69,10 +69,10 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 			require.NoError(t, err)
 		}
 		chunks := words(ref, "a b c")
-		require.NoError(t, f.SaveText(t.Context(), ref, "a b c", chunks, 2))
+		require.NoError(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: "a b c", Chunks: chunks}, 2))
 		_, err := f.Start(t.Context(), ref)
 		require.ErrorIs(t, err, ingest.ErrDone)
-		require.ErrorIs(t, f.SaveText(t.Context(), ref, "a b c", chunks, 2), ingest.ErrDone)
+		require.ErrorIs(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: "a b c", Chunks: chunks}, 2), ingest.ErrDone)
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
@@ -126,7 +126,7 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 		f := open(t, Limits{})
 		scope := f.scope(t, "handbook")
 		first := f.upload(t, scope, "leave.md", "old")
-		require.NoError(t, f.SaveText(t.Context(), refOf(first), "a", words(refOf(first), "a"), 2))
+		require.NoError(t, f.SaveText(t.Context(), refOf(first), ingest.Reading{Text: "a", Chunks: words(refOf(first), "a")}, 2))
 		second := f.upload(t, scope, "leave.md", "new")
 		requireAll(t, f, refOf(first), ingest.ErrStale)
 		require.ElementsMatch(t, []string{hash("old")}, f.ready(t, second, "b"))
@@ -140,9 +140,9 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 		f.embed(t, first, "old text")
 		require.NoError(t, f.Complete(t.Context(), refOf(first)))
 		second := f.upload(t, scope, "leave.md", "new") // between the index's publication and the library's
-		orphans, err := f.Ready(t.Context(), refOf(first))
+		old, err := f.Ready(t.Context(), refOf(first))
 		require.NoError(t, err)
-		require.Equal(t, []string{hash("oldest")}, orphans)
+		require.Equal(t, []string{hash("oldest")}, old.Originals)
 		got := f.document(t, second)
 		require.Equal(t, rag.StateQueued, got.State)
 		require.Equal(t, []int{3, 2}, []int{got.Version, got.LiveVersion})
@@ -210,7 +210,7 @@ func versionSuite(t *testing.T, open OpenLibrary) {
 			text += "word "
 			ids = append(ids, ingest.ChunkID(ref, i))
 		}
-		require.NoError(t, f.SaveText(t.Context(), ref, text, words(ref, text), 100))
+		require.NoError(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: text, Chunks: words(ref, text)}, 100))
 		require.Len(t, f.Jobs(t), 1+13)
 		got, err := f.Passages(t.Context(), scope, ids)
 		require.NoError(t, err)
@@ -224,7 +224,7 @@ func requireAll(t *testing.T, f Fixture, ref ingest.Ref, want error) {
 	t.Helper()
 	_, err := f.Start(t.Context(), ref)
 	require.ErrorIs(t, err, want)
-	require.ErrorIs(t, f.SaveText(t.Context(), ref, "x", words(ref, "x"), 1), want)
+	require.ErrorIs(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: "x", Chunks: words(ref, "x")}, 1), want)
 	_, err = f.Chunks(t.Context(), ref, 0, 1)
 	require.ErrorIs(t, err, want)
 	require.ErrorIs(t, f.Embedded(t.Context(), ref, 0, 1), want)
@@ -268,7 +268,7 @@ func failSuite(t *testing.T, open OpenLibrary) {
 			require.NoError(t, f.Delayed(t.Context(), ref, true, "it failed"))
 			requireDelay(n+1, "it failed")
 		}
-		require.NoError(t, f.SaveText(t.Context(), ref, "a b", words(ref, "a b"), 1))
+		require.NoError(t, f.SaveText(t.Context(), ref, ingest.Reading{Text: "a b", Chunks: words(ref, "a b")}, 1))
 		requireDelay(2, "")
 		require.NoError(t, f.Delayed(t.Context(), ref, false, "the disk is full"))
 		require.NoError(t, f.Embedded(t.Context(), ref, 0, 1))

@@ -118,6 +118,7 @@ type document struct {
 	Version, Chunks              int
 	Live                         *int `json:"live_version"`
 	Error                        *struct{ Code, Message string }
+	AttachedTo                   string `json:"attached_to"`
 }
 
 func (d document) done() bool { return d.Status == "ready" || d.Status == "failed" }

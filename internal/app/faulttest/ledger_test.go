@@ -187,6 +187,10 @@ func (l *ledger) one(ctx context.Context, c *client, path string, chance *rand.R
 		return nil
 	case there && n < 7:
 		return l.put(ctx, c, path, was.content)
+	case isMail(path) && n < 13:
+		return l.ask(ctx, path, l.mail(chance.IntN), c.finished)
+	case isMail(path):
+		return l.put(ctx, c, path, l.mail(chance.IntN))
 	case n < 9:
 		return l.ask(ctx, path, l.blank(), c.finished)
 	case n < 13: // or versions would follow so closely that few are ever published
@@ -225,6 +229,7 @@ func (l *ledger) crowd(ctx context.Context, c *client, seed uint64, deeds int) e
 		for k := range paths {
 			own = append(own, fmt.Sprintf("rules-%d-%d.md", i, k))
 		}
+		own = append(own, fmt.Sprintf("mail-%d.eml", i))
 		wait.Go(func() { errs[i] = l.work(ctx, c, own, rand.New(rand.NewPCG(seed, uint64(i))), deeds) })
 	}
 	wait.Wait()

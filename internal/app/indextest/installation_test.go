@@ -194,7 +194,7 @@ func (in *installation) add(ctx context.Context, scope rag.Scope, d document) (i
 		chunks[seq] = c
 		entries[seq] = ingest.Entry{ChunkID: c.ID, DocumentID: row.ID, Version: row.Version, Vector: p.vector, Terms: analyze.Terms(c.Searchable())}
 	}
-	if err := in.library.SaveText(ctx, ref, body.String(), chunks, len(chunks)); err != nil {
+	if err := in.library.SaveText(ctx, ref, ingest.Reading{Text: body.String(), Chunks: chunks}, len(chunks)); err != nil {
 		return "", err
 	}
 	if err := in.index.Upsert(ctx, scope, entries); err != nil {

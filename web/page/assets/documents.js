@@ -123,9 +123,10 @@ async function list(after = "") {
     const page = await json(`/v1/vector_stores/${encodeURIComponent(store.id)}/files?${query}`);
     if (mine !== shown) return;
     if (!after) ul.replaceChildren();
+    const names = new Map(page.data.map(({ groundwork: doc }) => [doc.id, doc.filename]));
     for (const { groundwork: doc } of page.data) {
       if (rowOf("uploads", doc.id)) continue;
-      const row = new Row(doc.filename, store);
+      const row = new Row(doc.filename, store, doc.attached_to && (names.get(doc.attached_to) ?? "a mail"));
       ul.append(row.node);
       row.document(doc);
       if (!done(doc)) row.follow(store, doc.id);
@@ -151,9 +152,11 @@ const done = (doc) => doc.status === "ready" || doc.status === "failed";
 
 // Row is one document, or one file on its way to becoming one.
 class Row {
-  constructor(name, into) {
+  // mail is the name of what the document is attached to, if anything.
+  constructor(name, into, mail) {
     this.into = into;
-    this.name = el("span", { class: "name" }, name);
+    this.mail = mail && ` in ${mail}`;
+    this.name = el("span", { class: "name" }, name, this.mail && el("span", { class: "small" }, this.mail));
     this.state = el("span", { class: "state small" });
     this.detail = el("p", { class: "small detail" });
     this.node = el("li", { "data-state": "sending", tabindex: "-1" }, this.name, this.state, this.detail);
@@ -181,7 +184,7 @@ class Row {
     if (doc.status === "failed") this.explain(doc.error ?? {}, () => (this.node.focus(), this.retry(doc.id).then(summarize)));
     else this.name.replaceChildren(el("button", {
       type: "button", class: "link", onclick: (e) => open({ document_id: doc.id, filename: doc.filename }, e.currentTarget),
-    }, doc.filename));
+    }, doc.filename), this.mail ? el("span", { class: "small" }, this.mail) : "");
   }
 
   failed(err, again) {
