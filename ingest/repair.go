@@ -73,6 +73,7 @@ type plan struct {
 	mend      map[rag.Scope]bool
 	ghosts    map[place]map[int]bool // staged versions; 0: all of the document; or wholeStore
 	originals map[string]bool        // missing or damaged
+	fromMail  map[place]bool         // its original comes back with its mail, which is made anew
 	left      []Fault
 }
 
@@ -93,7 +94,7 @@ func (r *Repairer) Repair(ctx context.Context) (out Repair, err error) {
 
 func (r *Repairer) plan(ctx context.Context, faults []Fault) (plan, error) {
 	p := plan{rows: map[place]rag.Document{}, renew: map[place]bool{}, describe: map[place]bool{}, mend: map[rag.Scope]bool{},
-		ghosts: map[place]map[int]bool{}, originals: map[string]bool{}}
+		ghosts: map[place]map[int]bool{}, originals: map[string]bool{}, fromMail: map[place]bool{}}
 	err := r.Verifier.Records.EachDocument(ctx, func(d rag.Document) error {
 		p.rows[place{rag.Scope{Tenant: d.Tenant, Store: d.StoreID}, d.ID}] = d
 		return nil
@@ -125,7 +126,19 @@ func (r *Repairer) plan(ctx context.Context, faults []Fault) (plan, error) {
 			p.renew[at] = true
 		}
 	}
+	p.lookInMails()
 	return p, err
+}
+
+// lookInMails finds the lost originals of attachments in mails whose own ones are there.
+func (p plan) lookInMails() {
+	for at, d := range p.rows {
+		in := place{at.scope, d.AttachedTo}
+		mail, known := p.rows[in]
+		if known && p.originals[d.SHA256] && !p.originals[mail.SHA256] && mail.TakenApart && mail.State.Done() {
+			p.renew[in], p.fromMail[at] = true, true
+		}
+	}
 }
 
 // mend drops ghosts, makes anew what an index derives, and queues documents. What
@@ -203,6 +216,10 @@ func (r *Repairer) lose(ctx context.Context, p plan, out *Repair) error {
 	marked := map[string]bool{}
 	for at, d := range p.rows {
 		gone := p.originals[d.SHA256]
+		if p.fromMail[at] {
+			marked[d.SHA256] = true
+			continue
+		}
 		if !d.State.Done() || !gone && (!p.renew[at] || d.State != rag.StateFailed || d.LiveVersion == 0) {
 			continue
 		}

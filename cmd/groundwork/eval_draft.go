@@ -161,7 +161,7 @@ func (c *cli) draftInto(ctx context.Context, api *client, file draft.File, d dra
 	}
 	docs := make([]draft.Document, len(listed))
 	for i, doc := range listed {
-		docs[i] = draft.Document(doc)
+		docs[i] = draft.Document{ID: doc.ID, Path: doc.Path, Version: doc.Version, Passages: doc.Passages}
 	}
 	bar := c.progress("drafting", d.count)
 	bar.skip(len(there))

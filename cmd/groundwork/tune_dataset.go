@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -197,7 +198,7 @@ func (c *client) passages(ctx context.Context, store string) ([]tune.Document, e
 		if err := c.call(ctx, http.MethodGet, "/v1/documents/"+url.PathEscape(doc.ID)+"/passages?store="+url.QueryEscape(store), nil, &reply); err != nil {
 			return nil, fmt.Errorf("%s: %w", doc.Filename, err)
 		}
-		d := tune.Document{ID: doc.ID, Path: doc.Filename}
+		d := tune.Document{ID: doc.ID, Path: doc.Filename, Within: within(doc, listed)}
 		for i, p := range reply.Data {
 			d.Version = p.Version
 			d.Passages = append(d.Passages, rag.Passage{ChunkID: p.ChunkID, DocumentID: doc.ID, Filename: doc.Filename, Seq: i,
@@ -211,6 +212,19 @@ func (c *client) passages(ctx context.Context, store string) ([]tune.Document, e
 		return nil, fmt.Errorf("store %q holds no searchable document", store)
 	}
 	return out, nil
+}
+
+// within are the paths of the mails that a document is attached to.
+func within(doc document, all []document) (paths []string) {
+	for doc.AttachedTo != "" {
+		i := slices.IndexFunc(all, func(d document) bool { return d.ID == doc.AttachedTo })
+		if i < 0 {
+			return paths
+		}
+		doc = all[i]
+		paths = append(paths, doc.Filename)
+	}
+	return paths
 }
 
 // modelNames are the server's own models.

@@ -14,6 +14,7 @@ type Document struct {
 	Path     string
 	Version  int
 	Passages []rag.Passage
+	Within   []string // paths of the mails that it is attached to
 }
 
 // Kind says what an example teaches.

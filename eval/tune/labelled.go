@@ -42,16 +42,21 @@ func Learnable(questions []eval.Question, heldOut []string) (learn, ask []eval.Q
 	return learn, ask
 }
 
-// HoldOut leaves out the documents at paths.
+// HoldOut leaves out the documents at paths, and what is attached to them.
 func HoldOut(docs []Document, paths []string) (rest []Document, left []string) {
 	for _, d := range docs {
-		if slices.ContainsFunc(paths, func(p string) bool { return sameDocument(p, d.Path) }) {
+		if slices.ContainsFunc(paths, d.isAt) {
 			left = append(left, d.Path)
 			continue
 		}
 		rest = append(rest, d)
 	}
 	return rest, left
+}
+
+// isAt tells whether a document has a path, or lies in one that has it.
+func (d Document) isAt(path string) bool {
+	return sameDocument(path, d.Path) || slices.ContainsFunc(d.Within, func(in string) bool { return sameDocument(path, in) })
 }
 
 // labelled makes the examples of labelled questions: each as often as asked for, with its passages in another order

@@ -148,3 +148,11 @@ func TestWhatMayBeLearntAndWhatIsAsked(t *testing.T) {
 	require.Equal(t, []eval.Question{about("learn", "it/help.md")}, learn)
 	require.Equal(t, []eval.Question{about("held", "people/leave.md"), about("none")}, ask)
 }
+
+func TestWhatIsAttachedIsHeldOutWithItsMail(t *testing.T) {
+	t.Parallel()
+	docs := []tune.Document{{Path: "mail.eml"}, {Path: "rates.csv", Within: []string{"inner.eml", "mail.eml"}}, {Path: "rates.csv"}}
+	rest, left := tune.HoldOut(docs, []string{"post/mail.eml"})
+	require.Equal(t, docs[2:], rest)
+	require.Equal(t, []string{"mail.eml", "rates.csv"}, left)
+}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/configs"
+	"groundwork/ingest"
 	"groundwork/ingest/parse/parsetest"
 	"groundwork/internal/app"
 	"groundwork/internal/pgtest"
@@ -374,4 +377,42 @@ func TestMailsInMailsEndSomewhere(t *testing.T) {
 	}, time.Minute, 20*time.Millisecond, "the mail, two in it, and two in each of these")
 	require.NoError(t, s.stop())
 	require.Empty(t, kinds(t, cfg))
+}
+
+// TestALostAttachmentComesBackFromItsMail: the mail holds its bytes too.
+func TestALostAttachmentComesBackFromItsMail(t *testing.T) {
+	t.Parallel()
+	cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
+	s := start(t, cfg)
+	s.upload("m", "mail.eml", mail("Rates", "They are attached.", "rates.csv", "City,Night\nkumquat,7\n"))
+	before := s.settledIn("m", 2)
+	require.NoError(t, s.stop())
+	sum := before["rates.csv"].SHA256
+	original := filepath.Join(cfg.Server.DataDir, "files", sum[:2], sum)
+	for _, harm := range []func() error{
+		func() error { return os.Remove(original) },
+		func() error { return os.WriteFile(original, []byte("City,Night\nkumquat,8\n"), 0o600) },
+	} {
+		require.NoError(t, harm())
+		o, end := operator(t, cfg)
+		r, err := o.Repair(t.Context(), nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"missing_original"}, faultKinds(r.Audit.Faults))
+		require.True(t, r.OK(), "%+v", r)
+		require.Equal(t, 1, r.Queued)
+		end()
+		s = start(t, cfg)
+		after := s.settledIn("m", 2)
+		require.Equal(t, before["rates.csv"], after["rates.csv"])
+		require.Equal(t, "City,Night\nkumquat,7\n", s.content(after["rates.csv"].ID))
+		require.NoError(t, s.stop())
+		require.Empty(t, kinds(t, cfg))
+	}
+}
+
+func faultKinds(faults []ingest.Fault) (out []string) {
+	for _, f := range faults {
+		out = append(out, f.Kind)
+	}
+	return out
 }
