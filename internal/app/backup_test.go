@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -347,9 +348,11 @@ func TestARestoreWithAnotherChunkerIndexesAnew(t *testing.T) {
 	require.Zero(t, r.Entries)
 	require.Empty(t, kinds(t, into))
 	s := start(t, into)
-	for _, d := range s.upload("handbook", "leave.md", handbook(40)) {
-		require.Equal(t, "ready", d.Status, "%+v", d)
-	}
+	require.Eventually(t, func() bool {
+		var list struct{ Data []document }
+		s.json(http.MethodGet, "/v1/documents?store=handbook&status=ready", nil, http.StatusOK, &list)
+		return len(list.Data) == 3
+	}, time.Minute, 20*time.Millisecond)
 	s.checkCitations(s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 30 get?"))
 	require.NoError(t, s.stop())
 	require.Empty(t, kinds(t, into))

@@ -57,12 +57,21 @@ func (b *builder) publishOne(ctx context.Context, d rag.Document, staged int) er
 		if err := b.index.Discard(ctx, scope, d.ID, d.LiveVersion); err != nil {
 			return err
 		}
-		return b.library.Withdraw(ctx, scope, d.ID)
+		return b.withdraw(ctx, scope, d.ID)
 	}
 	if err := b.index.Describe(ctx, scope, ingest.Describe(d)); err != nil {
 		return err
 	}
 	return b.index.Publish(ctx, scope, d.ID, d.LiveVersion)
+}
+
+// withdraw queues a document to be indexed anew; originals of its older versions go.
+func (b *builder) withdraw(ctx context.Context, scope rag.Scope, documentID string) error {
+	orphans, err := b.library.Withdraw(ctx, scope, documentID)
+	for i := 0; i < len(orphans) && err == nil; i++ {
+		err = b.files.Delete(ctx, orphans[i])
+	}
+	return err
 }
 
 // verify holds the stage to what `groundwork verify` says of an installation.

@@ -179,8 +179,9 @@ func (s *Store) Empty(ctx context.Context) error {
 
 // Withdraw takes a document of which the index does not hold the searchable
 // version out of sight, and queues it to be indexed anew from its newest original.
-func (s *Store) Withdraw(ctx context.Context, scope rag.Scope, documentID string) error {
-	return s.write(ctx, "withdraw a document", func(ctx context.Context, tx *txn) error {
+// It returns the originals that nothing refers to any more.
+func (s *Store) Withdraw(ctx context.Context, scope rag.Scope, documentID string) (orphans []string, err error) {
+	err = s.write(ctx, "withdraw a document", func(ctx context.Context, tx *txn) error {
 		doc, err := lockDocument(ctx, tx, scope, documentID)
 		if err != nil {
 			return err
@@ -197,6 +198,12 @@ func (s *Store) Withdraw(ctx context.Context, scope rag.Scope, documentID string
 		if err := tx.exec(ctx, "UPDATE documents SET live_version = 0 WHERE store_id = ? AND id = ?", doc.StoreID, doc.ID); err != nil {
 			return err
 		}
-		return tx.exec(ctx, "DELETE FROM versions WHERE store_id = ? AND document_id = ? AND version < ?", doc.StoreID, doc.ID, doc.Version)
+		orphans, err = collect(ctx, tx, scanString, "DELETE FROM versions WHERE store_id = ? AND document_id = ? AND version < ? RETURNING sha256",
+			doc.StoreID, doc.ID, doc.Version)
+		return err
 	})
+	if err != nil || len(orphans) == 0 {
+		return nil, err
+	}
+	return s.Unreferenced(ctx, unique(orphans))
 }

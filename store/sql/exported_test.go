@@ -139,7 +139,9 @@ func TestAWithdrawnDocumentIsQueuedAnew(t *testing.T) {
 		}
 		seen[d.State] = true
 		scope := rag.Scope{Tenant: d.Tenant, Store: d.StoreID}
-		require.NoError(t, s.Withdraw(t.Context(), scope, d.ID))
+		orphans, err := s.Withdraw(t.Context(), scope, d.ID)
+		require.NoError(t, err)
+		require.Empty(t, orphans)
 		after, err := s.Document(t.Context(), scope, d.ID)
 		require.NoError(t, err)
 		require.Equal(t, rag.StateQueued, after.State)
@@ -151,6 +153,28 @@ func TestAWithdrawnDocumentIsQueuedAnew(t *testing.T) {
 		return err
 	}))
 	require.True(t, seen[rag.StateReady])
+}
+
+func TestAWithdrawnVersionGivesItsOriginalBack(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := open(t, sql.Options{})
+	st, err := s.CreateStore(ctx, "acme", "handbook", nil)
+	require.NoError(t, err)
+	b := &bench{Store: s, scope: rag.Scope{Tenant: "acme", Store: st.ID}}
+	ref := b.accept(t, "leave.md")
+	b.save(t, ref, 1)
+	require.NoError(t, b.Embedded(ctx, ref, 0, 1))
+	_, err = b.Ready(ctx, ref)
+	require.NoError(t, err)
+	old, err := s.Document(ctx, b.scope, ref.DocumentID)
+	require.NoError(t, err)
+	newer, _, err := s.Accept(ctx, ingest.Accepted{Tenant: "acme", StoreID: st.ID, Path: old.Path, SHA256: "newer", Bytes: 1})
+	require.NoError(t, err)
+	require.Equal(t, old.ID, newer.ID)
+	orphans, err := s.Withdraw(ctx, b.scope, old.ID)
+	require.NoError(t, err)
+	require.Equal(t, []string{old.SHA256}, orphans, "the newer version was on its way")
 }
 
 // TestEveryTableIsExportedOrMadeAnew: who adds a table says which.
