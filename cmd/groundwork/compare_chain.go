@@ -63,7 +63,7 @@ func (c *cli) compareChainCmd() *cobra.Command {
 	f.IntVar(&r.hyper.Rank, "rank", 8, "of the adapter")
 	f.IntVar(&r.hyper.Batch, "batch", 4, "examples in one step")
 	f.Float64Var(&r.hyper.LearningRate, "learning-rate", 2e-4, "highest")
-	f.Float64Var(&r.minutes, "minutes", 25, "say so when training will take longer than this")
+	f.Float64Var(&r.minutes, "minutes", 25, "say so when training may take longer than this")
 	f.StringVar(&r.html, "html", "", "also write the report to this file")
 	addLocalFlags(cmd, &r.dataDir, &r.model)
 	return cmd
@@ -194,9 +194,11 @@ func (k *chaining) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(k.cli.err, run.Estimate)
-	if run.Estimate.Time > time.Duration(k.is.minutes*float64(time.Minute)) {
-		fmt.Fprintf(k.cli.err, "that is more than %.0f minutes: fewer --examples take less, and make another training set\n", k.is.minutes)
+	if run.State != tune.Done {
+		fmt.Fprintln(k.cli.err, run.Estimate)
+		if run.Estimate.Seconds > k.is.minutes*60 {
+			fmt.Fprintf(k.cli.err, "that may be more than %.0f minutes: fewer --examples take less, and make another training set\n", k.is.minutes)
+		}
 	}
 	if err := run.Train(ctx, k.trainer, k.cli.showTraining); err != nil {
 		return err

@@ -133,9 +133,15 @@ func TestEstimates(t *testing.T) {
 	t.Parallel()
 	examples := build(t, tune.Options{Seed: 1}, library...)
 	small := tune.EstimateRun(examples, 1, 0.49, 2, true)
-	require.InDelta(t, float64(small.Tokens)/62, small.Seconds, 1, "as measured")
+	require.InDelta(t, float64(small.Tokens)/62, small.Seconds, 1, "as measured where it is slow")
+	require.InDelta(t, float64(small.Tokens)/232, small.Fewest, 1, "and where it is fast")
 	large := tune.EstimateRun(examples, 2, 1.5, 2, false)
-	require.Greater(t, large.Time, 5*small.Time)
+	require.Greater(t, large.Seconds, 5*small.Seconds)
 	require.Greater(t, large.MemoryMB, small.MemoryMB)
 	require.Contains(t, large.String(), "float32")
+	raw, err := json.Marshal(large)
+	require.NoError(t, err)
+	var kept tune.Estimate
+	require.NoError(t, json.Unmarshal(raw, &kept))
+	require.Equal(t, large.String(), kept.String(), "a run that goes on tells the same")
 }
