@@ -57,11 +57,19 @@ func processorTime() float64 {
 func (k *chaining) tellTimes() error {
 	var order []string
 	took := map[string]stepTime{}
-	all, err := readLines(k.path("times.jsonl"), func(line string) (t stepTime, err error) { return t, json.Unmarshal([]byte(line), &t) })
+	all, err := readLines(k.path("times.jsonl"), func(line string) (t stepTime, err error) {
+		if json.Unmarshal([]byte(line), &t) != nil {
+			return stepTime{}, nil // torn by a power cut: what it told is lost, and nothing else
+		}
+		return t, nil
+	})
 	if err != nil {
 		return err
 	}
 	for _, t := range all {
+		if t.Step == "" {
+			continue
+		}
 		sum, known := took[t.Step]
 		if !known {
 			order = append(order, t.Step)

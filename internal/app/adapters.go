@@ -11,10 +11,15 @@ import (
 	"groundwork/configs"
 	"groundwork/eval/tune"
 	"groundwork/llm"
+	"groundwork/rag"
 )
 
-// adapterPoll is how often the registry is looked at; a look reads one small file an adapter.
-const adapterPoll = 2 * time.Second
+const (
+	// adapterPoll is how often the registry is looked at; a look reads one small file an adapter.
+	adapterPoll = 2 * time.Second
+	// adapterPatience is the longest pause until adapters that could not be served are tried again.
+	adapterPatience = 5 * time.Minute
+)
 
 // AdaptersOf is the registry of a data directory.
 func AdaptersOf(cfg configs.Config) tune.Registry {
@@ -33,6 +38,8 @@ type adapters struct {
 	served string // tune.Key of what is served
 	tried  string // and of what could not be
 	err    error
+	pause  time.Duration // until the same is tried again; 0: it never is
+	again  time.Time
 }
 
 // startAdapters watches the registry. Adapters come after the model itself is
@@ -82,7 +89,7 @@ func (s *adapters) look(ctx context.Context) {
 	want, err := s.registry.Serving(s.base)
 	key := tune.Key(want)
 	s.mu.Lock()
-	same := err == nil && (key == s.served && s.err == nil || key == s.tried && s.err != nil)
+	same := err == nil && (key == s.served && s.err == nil || key == s.tried && s.err != nil && !s.due())
 	s.looked = s.looked || same
 	s.mu.Unlock()
 	if same {
@@ -96,13 +103,32 @@ func (s *adapters) look(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if key != s.tried {
+		s.pause = 0
+	}
 	s.looked, s.tried, s.err = true, key, err
+	if s.pause = longer(s.pause, err); s.pause > 0 {
+		s.again = time.Now().Add(s.pause)
+	}
 	if err == nil {
 		s.served = key
 		s.models.launcher.log.Info("the adapters of the registry are served", "adapters", key)
 		return
 	}
 	s.models.launcher.log.Error("the adapters of the registry cannot be served; what was served before still is", "error", err)
+}
+
+// due tells whether what could not be served is tried again; it is called with mu held.
+func (s *adapters) due() bool { return s.pause > 0 && !time.Now().Before(s.again) }
+
+// longer is the pause after an error: twice as long each time for one that may
+// pass, such as a model server that died; 0 for one that stays, such as a server that mixes adapters.
+func longer(pause time.Duration, err error) time.Duration {
+	switch rag.CodeOf(err) {
+	case rag.CodeUnavailable, rag.CodeTimeout, rag.CodeBusy:
+		return min(max(2*pause, adapterPoll), adapterPatience)
+	}
+	return 0
 }
 
 // serve starts a second server with the adapters, checks it, switches to it and

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -110,8 +111,44 @@ func TestReadyWaitsForAdapters(t *testing.T) {
 	require.Contains(t, fmt.Sprint(state.Checks), "starting acme-v1")
 	require.NotContains(t, s.models(), "test-chat+acme")
 	close(goOn)
-	s.ready(10 * time.Second)
+	s.ready(time.Minute)
 	require.Contains(t, s.models(), "test-chat+acme")
+}
+
+// TestAnAdapterIsTriedAgain: a model server that dies while an adapter is tried
+// is no reason never to serve it.
+func TestAnAdapterIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	model := llmtest.Start(t, llmtest.Options{Flavour: llmtest.VLLM, Adapters: []string{"acme-v1"}})
+	cfg := config(t, t.TempDir(), model)
+	s := start(t, cfg)
+	s.ready(time.Minute)
+	model.Inject(llmtest.Fault{Kind: llmtest.Broken, Path: "/v1/chat/completions"})
+	randomAdapter(t, cfg, "acme", tune.Base{Model: "test-chat"}, 1)
+	require.Eventually(t, func() bool {
+		resp, err := http.Get(s.url + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		var state struct {
+			Checks []struct {
+				Name string
+				OK   bool
+			}
+		}
+		if json.NewDecoder(resp.Body).Decode(&state) != nil {
+			return false
+		}
+		for _, c := range state.Checks {
+			if c.Name == "adapters" {
+				return !c.OK
+			}
+		}
+		return false
+	}, time.Minute, 20*time.Millisecond)
+	model.Heal()
+	require.Eventually(t, func() bool { return slices.Contains(s.models(), "test-chat+acme") }, time.Minute, 50*time.Millisecond)
 }
 
 func TestAServerThatMixesAdaptersServesNone(t *testing.T) {
