@@ -81,9 +81,7 @@ func (s *Service) delayed(ctx context.Context, ref Ref, attempt bool, cause erro
 	}
 	if err := s.Publisher.Delayed(ctx, ref, attempt, why); err != nil && !errors.Is(err, ErrStale) && !errors.Is(err, ErrDone) {
 		s.log().Debug("a document's row does not say why it waits", "document", ref.DocumentID, "version", ref.Version, "error", err)
-		return
 	}
-	s.changes.fire()
 }
 
 // overtaken ends a job that this process may have lost to another: its error

@@ -67,7 +67,7 @@ func TestReadsRealFiles(t *testing.T) {
 		require.NoError(t, err)
 		format, _ := parse.Detect(raw, f.File, "") // the child says why not
 		start := time.Now()
-		text, err := shared.Parse(t.Context(), f.File, "", file(t, raw))
+		text, err := shared.TakeApart(t.Context(), f.File, "", file(t, raw)) // as documents are read
 		took := time.Since(start)
 
 		code := parse.Code("")

@@ -20,10 +20,8 @@ import (
 	"groundwork/ingest"
 	"groundwork/ingest/parse/parsetest"
 	"groundwork/internal/app"
-	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
 	"groundwork/rag"
-	"groundwork/store/qdrant/qdranttest"
 )
 
 // mail is a message with files (name, content, …); one whose name ends with .eml is a message in it.
@@ -106,20 +104,7 @@ func (s *server) finds(store, words string) []string {
 
 func TestAttachmentsAreDocuments(t *testing.T) {
 	t.Parallel()
-	for name, place := range map[string]func(t *testing.T, cfg *configs.Config){
-		"embedded": func(*testing.T, *configs.Config) {},
-		"PostgreSQL and Qdrant": func(t *testing.T, cfg *configs.Config) {
-			cfg.Store.SQL, cfg.Store.Index = configs.Secret(pgtest.URL(t)), "qdrant"
-			cfg.Store.Qdrant.URL = qdranttest.StartOwn(t).URL
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
-			place(t, &cfg)
-			liveOfAMail(t, cfg)
-		})
-	}
+	onBothPairs(t, liveOfAMail)
 }
 
 func liveOfAMail(t *testing.T, cfg configs.Config) {

@@ -44,68 +44,57 @@ func unseen(int, int) {}
 
 func TestANewIndexIsBuiltBesideTheOldOneAndTakesItsPlace(t *testing.T) {
 	t.Parallel()
-	for name, place := range map[string]func(t *testing.T, cfg *configs.Config){
-		"embedded": func(*testing.T, *configs.Config) {},
-		"cluster": func(t *testing.T, cfg *configs.Config) {
-			cfg.Store.SQL, cfg.Store.Index = configs.Secret(pgtest.URL(t)), "qdrant"
-			cfg.Store.Qdrant.URL = qdranttest.StartOwn(t).URL
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			old := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
-			place(t, &old)
-			next := changed(old)
-			s := start(t, old)
-			s.uploadRules(20)
-			before := s.listed("handbook")
+	onBothPairs(t, func(t *testing.T, old configs.Config) {
+		next := changed(old)
+		s := start(t, old)
+		s.uploadRules(20)
+		before := s.listed("handbook")
 
-			interrupted(t, next)
-			c := churn(s) // uploads, replacements, deletions and questions of the old index
-			r := rebuild(t, next)
-			from := -1
-			b, err := r.Build(t.Context(), func(done, _ int) {
-				if from < 0 {
-					from = done
-					c.end() // all of it came while the new one was being built
-				}
-			})
-			require.NoError(t, err)
-			require.Positive(t, from, "it goes on where it was")
-			require.Empty(t, b.Lost)
-			require.Zero(t, b.Failed)
-			k, err := r.Compare(t.Context(), &old, nil, 30, 0)
-			require.NoError(t, err)
-			require.Greater(t, k.Queries, 20)
-			require.Empty(t, k.Verdict, "%+v", k)
-			require.Greater(t, k.Overlap, 0.3)
-			require.ErrorContains(t, r.Swap(t.Context(), unseen), "works on")
-			s.checkCitations(s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 7 get?"))
-			late := s.upload("handbook", "late.md", "# Late\n\nThe late shift of the harbour begins at 21:40.")
-			require.Equal(t, "ready", late[0].Status)
-			require.NoError(t, s.stop())
-			require.Empty(t, kinds(t, old))
-
-			require.NoError(t, r.Swap(t.Context(), unseen))
-			require.NoDirExists(t, filepath.Join(next.Server.DataDir, "reindex"))
-			require.Empty(t, kinds(t, next))
-			needed, err := app.NeedsRebuild(t.Context(), next)
-			require.NoError(t, err)
-			require.False(t, needed)
-			s = start(t, next)
-			after := s.listed("handbook")
-			require.Len(t, after, len(before)+1)
-			s.checkCitations(s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 7 get?"))
-			a := s.ask("test-chat@handbook", "When does the late shift of the harbour begin?")
-			require.Equal(t, late[0].ID, a.Groundwork.Sources[0].DocumentID)
-			c.check(s)
-			again := s.upload("handbook", "late.md", "# Late\n\nThe late shift of the harbour begins at 22:10.")
-			require.Equal(t, "ready", again[0].Status)
-			require.NoError(t, s.stop())
-			require.Empty(t, kinds(t, next))
-			require.ErrorContains(t, app.Run(t.Context(), old, app.Options{}), "groundwork reindex")
+		interrupted(t, next)
+		c := churn(s) // uploads, replacements, deletions and questions of the old index
+		r := rebuild(t, next)
+		from := -1
+		b, err := r.Build(t.Context(), func(done, _ int) {
+			if from < 0 {
+				from = done
+				c.end() // all of it came while the new one was being built
+			}
 		})
-	}
+		require.NoError(t, err)
+		require.Positive(t, from, "it goes on where it was")
+		require.Empty(t, b.Lost)
+		require.Zero(t, b.Failed)
+		k, err := r.Compare(t.Context(), &old, nil, 30, 0)
+		require.NoError(t, err)
+		require.Greater(t, k.Queries, 20)
+		require.Empty(t, k.Verdict, "%+v", k)
+		require.Greater(t, k.Overlap, 0.3)
+		require.ErrorContains(t, r.Swap(t.Context(), unseen), "works on")
+		s.checkCitations(s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 7 get?"))
+		late := s.upload("handbook", "late.md", "# Late\n\nThe late shift of the harbour begins at 21:40.")
+		require.Equal(t, "ready", late[0].Status)
+		require.NoError(t, s.stop())
+		require.Empty(t, kinds(t, old))
+
+		require.NoError(t, r.Swap(t.Context(), unseen))
+		require.NoDirExists(t, filepath.Join(next.Server.DataDir, "reindex"))
+		require.Empty(t, kinds(t, next))
+		needed, err := app.NeedsRebuild(t.Context(), next)
+		require.NoError(t, err)
+		require.False(t, needed)
+		s = start(t, next)
+		after := s.listed("handbook")
+		require.Len(t, after, len(before)+1)
+		s.checkCitations(s.ask("test-chat@handbook", "How many days of annual leave do employees of unit 7 get?"))
+		a := s.ask("test-chat@handbook", "When does the late shift of the harbour begin?")
+		require.Equal(t, late[0].ID, a.Groundwork.Sources[0].DocumentID)
+		c.check(s)
+		again := s.upload("handbook", "late.md", "# Late\n\nThe late shift of the harbour begins at 22:10.")
+		require.Equal(t, "ready", again[0].Status)
+		require.NoError(t, s.stop())
+		require.Empty(t, kinds(t, next))
+		require.ErrorContains(t, app.Run(t.Context(), old, app.Options{}), "groundwork reindex")
+	})
 }
 
 // TestANewIndexWaitsForTheServersOfOtherMachines, also for those that work no jobs.

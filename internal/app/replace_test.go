@@ -19,9 +19,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"groundwork/configs"
-	"groundwork/internal/pgtest"
-	"groundwork/llm/llmtest"
-	"groundwork/store/qdrant/qdranttest"
 )
 
 // TestReplacedUnderLoad changes a document again and again (30 times, or 200
@@ -34,17 +31,7 @@ func TestReplacedUnderLoad(t *testing.T) {
 	if os.Getenv("GROUNDWORK_FAULTS") == "1" {
 		versions = 200
 	}
-	t.Run("embedded", func(t *testing.T) {
-		t.Parallel()
-		replaceUnderLoad(t, config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true})), versions)
-	})
-	t.Run("PostgreSQL and Qdrant", func(t *testing.T) {
-		t.Parallel()
-		cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
-		cfg.Store.SQL, cfg.Store.Index = configs.Secret(pgtest.URL(t)), "qdrant"
-		cfg.Store.Qdrant.URL = qdranttest.StartOwn(t).URL
-		replaceUnderLoad(t, cfg, versions)
-	})
+	onBothPairs(t, func(t *testing.T, cfg configs.Config) { replaceUnderLoad(t, cfg, versions) })
 }
 
 // edition is version n of the document: wherever it is cut, each part says which it is of.

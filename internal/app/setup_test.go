@@ -22,6 +22,7 @@ import (
 	"groundwork/internal/apptest"
 	"groundwork/internal/pgtest"
 	"groundwork/llm/llmtest"
+	"groundwork/store/qdrant/qdranttest"
 )
 
 // TestMain lets the test binary be the parser child and a server to kill.
@@ -259,6 +260,22 @@ func (s *server) ready(limit time.Duration) {
 		defer resp.Body.Close()
 		return resp.StatusCode == http.StatusOK
 	}, limit, 20*time.Millisecond)
+}
+
+// onBothPairs runs a test on the embedded stores, and beside that on PostgreSQL and Qdrant.
+func onBothPairs(t *testing.T, run func(t *testing.T, cfg configs.Config)) {
+	t.Helper()
+	for name, cluster := range map[string]bool{"embedded": false, "PostgreSQL and Qdrant": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := config(t, t.TempDir(), llmtest.Start(t, llmtest.Options{KeepNothing: true}))
+			if cluster {
+				cfg.Store.SQL, cfg.Store.Index = configs.Secret(pgtest.URL(t)), "qdrant"
+				cfg.Store.Qdrant.URL = qdranttest.StartOwn(t).URL
+			}
+			run(t, cfg)
+		})
+	}
 }
 
 func handbook(n int) string {
