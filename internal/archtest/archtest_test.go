@@ -43,8 +43,8 @@ var table = map[string]rule{
 	"llm":                     {ours: []string{"rag"}, theirs: []string{"github.com/tmc/langchaingo/llms", "github.com/tmc/langchaingo/embeddings", "github.com/cenkalti/backoff", "github.com/hashicorp/golang-lru", "github.com/sony/gobreaker/v2", "golang.org/x/sync"}},
 	"llm/llmtest":             {},
 	"llm/runtime":             {ours: []string{"rag"}, theirs: []string{"*"}},
-	"store/sql":               {ours: []string{"rag", "ingest", "internal/disk", "internal/failpoint"}, theirs: []string{"*"}},
-	"store/local":             {ours: []string{"rag", "ingest", "internal/disk", "internal/failpoint"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys", "github.com/hashicorp/golang-lru"}},
+	"store/sql":               {ours: []string{"rag", "ingest", "internal/disk", "internal/failpoint", "internal/leftover"}, theirs: []string{"*"}},
+	"store/local":             {ours: []string{"rag", "ingest", "internal/disk", "internal/failpoint", "internal/leftover"}, theirs: []string{"modernc.org/sqlite", "golang.org/x/sys", "github.com/hashicorp/golang-lru"}},
 	"store/blob":              {ours: []string{"rag", "ingest", "internal/disk", "internal/failpoint"}, theirs: []string{"gocloud.dev/", "github.com/aws/"}},
 	"store/backup":            {},
 	"store/blob/s3test":       {theirs: []string{"github.com/stretchr/testify"}},
@@ -72,6 +72,7 @@ var table = map[string]rule{
 	"internal/disk":           {ours: []string{"rag"}},
 	"internal/diskfault":      {theirs: []string{"golang.org/x/sys"}},
 	"internal/failpoint":      {},
+	"internal/leftover":       {},
 	"internal/pgtest":         {theirs: []string{"github.com/jackc/pgx/v5/stdlib", "github.com/stretchr/testify"}},
 	"cmd/groundwork":          {ours: []string{"configs", "eval", "eval/compare", "eval/draft", "eval/judge", "eval/load", "eval/plot", "eval/reports", "eval/runs", "eval/tune", "internal/app", "internal/app/retrieval", "internal/disk", "rag"}, theirs: []string{"github.com/spf13/", "github.com/schollz/progressbar", "github.com/cenkalti/backoff", "golang.org/x/sync", "golang.org/x/term", "github.com/fsnotify/fsnotify"}},
 }

@@ -6,13 +6,16 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"groundwork/ingest"
+	"groundwork/rag"
 	"groundwork/store/local"
 )
 
@@ -109,6 +112,34 @@ func TestErasureOfManyTerms(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, leaves(t, dir))
 	require.Len(t, text(t, x, "0500open"), 1)
+}
+
+// TestErasureOfDescriptions: rows of all lengths in the order of random ids move
+// from page to page as others come and go, and SQLite leaves copies of them.
+func TestErasureOfDescriptions(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(2) {
+		x, dir := setup(t)
+		r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // the same in every run
+		var documents []string
+		for n := range 300 {
+			id := fmt.Sprintf("%08x", r.Uint32())
+			documents = append(documents, id)
+			publish(t, x, entryOf(id, 1, 0, "public"))
+			title := strings.Repeat(fmt.Sprintf("secretmarker%03d", n), 5+r.IntN(30))
+			require.NoError(t, x.Describe(t.Context(), scope, ingest.Description{DocumentID: id, Facts: rag.Attributes{"title": title}}))
+		}
+		require.NotEmpty(t, leaves(t, dir), "else the test cannot fail")
+		for _, id := range documents[:150] {
+			_, _, err := x.Remove(t.Context(), scope, id)
+			require.NoError(t, err)
+		}
+		raw, err := os.ReadFile(filepath.Join(dir, "index.db"))
+		require.NoError(t, err)
+		for n := range 300 {
+			require.Equal(t, n >= 150, bytes.Contains(raw, fmt.Appendf(nil, "secretmarker%03d", n)), "document %d, seed %d", n, seed)
+		}
+	}
 }
 
 func terms(seq int, suffix string) (out []string) {

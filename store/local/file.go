@@ -15,6 +15,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"groundwork/internal/disk"
+	"groundwork/internal/leftover"
 	"groundwork/rag"
 )
 
@@ -30,7 +31,7 @@ const walLimit = 8 << 20
 func dsn(file string, pageCache int) string {
 	u := url.URL{Scheme: "file", Path: file}
 	return u.String() + "?_txlock=immediate&_busy_timeout=10000" +
-		"&_pragma=page_size(8192)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=secure_delete(ON)&_pragma=temp_store(MEMORY)&_pragma=wal_autocheckpoint(0)" +
 		"&_pragma=cache_size(-" + strconv.Itoa(pageCache) + ")"
 }
@@ -68,12 +69,19 @@ func tryFile(ctx context.Context, file string, o Options, first int64) (*sql.DB,
 			return nil, 0, err
 		}
 	}
+	left, err := leftover.Find(file)
+	if err != nil {
+		return nil, 0, err
+	}
 	db, err := sql.Open("sqlite", dsn(file, o.PageCache))
 	if err != nil {
 		return nil, 0, err
 	}
 	db.SetMaxOpenConns(1)
 	generation, err := prepare(ctx, db, o, first)
+	if err == nil {
+		err = ready(ctx, db, file, left)
+	}
 	if err != nil {
 		return nil, generation, errors.Join(err, db.Close())
 	}
@@ -98,17 +106,22 @@ func prepare(ctx context.Context, db *sql.DB, o Options, first int64) (int64, er
 	if err != nil {
 		return 0, damaged(err)
 	}
-	if err := o.fits(meta); err != nil {
-		return generation, err
+	return generation, o.fits(meta)
+}
+
+// ready makes a file that fits one of today.
+func ready(ctx context.Context, db *sql.DB, file string, left []uint32) error {
+	if err := leftover.Opened(ctx, db, file, left); err != nil {
+		return damaged(err)
 	}
 	if _, err := db.ExecContext(ctx, describing); err != nil {
-		return generation, damaged(err)
+		return damaged(err)
 	}
 	if err := addSums(ctx, db); err != nil {
-		return generation, damaged(err)
+		return damaged(err)
 	}
 	// A crash may have come between an erasure and the end of its log.
-	return generation, truncateLog(ctx, db)
+	return truncateLog(ctx, db, file)
 }
 
 // addSums adds the checksums to a file that was made before there were any.
@@ -187,12 +200,12 @@ var errBusy = errors.New("truncate the log: searches kept it busy; try again")
 
 // truncateLog copies the log into the file and empties it: only then are
 // removed bytes gone from the disk.
-func truncateLog(ctx context.Context, db *sql.DB) error {
-	var busy, frames, copied int
-	if err := db.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &copied); err != nil {
+func truncateLog(ctx context.Context, db *sql.DB, file string) error {
+	done, err := leftover.Checkpoint(ctx, db, file, leftover.Truncate)
+	if err != nil {
 		return fmt.Errorf("truncate the log: %w", err)
 	}
-	if busy != 0 {
+	if !done {
 		return errBusy
 	}
 	return nil
@@ -216,7 +229,7 @@ func (x *Index) settle(ctx context.Context) error {
 
 // erase makes sure that what was removed is gone from the files.
 func (x *Index) erase(ctx context.Context) error {
-	if err := truncateLog(ctx, x.write); err != nil {
+	if err := truncateLog(ctx, x.write, x.file); err != nil {
 		return err
 	}
 	x.erasing = false

@@ -30,6 +30,7 @@ import (
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"groundwork/internal/leftover"
 	"groundwork/rag"
 )
 
@@ -130,7 +131,7 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 func (x *Index) Close() error {
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	return errors.Join(x.read.Close(), x.write.Close())
+	return errors.Join(x.read.Close(), leftover.Close(context.Background(), x.write, x.file))
 }
 
 // Generation counts the changes of what can be found, over the life of the

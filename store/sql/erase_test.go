@@ -1,7 +1,10 @@
 package sql_test
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -35,5 +38,35 @@ func TestDeletedTextIsGoneFromDisk(t *testing.T) {
 	require.NoError(t, store.Removed(t.Context(), removal, 0))
 	for _, secret := range secrets {
 		require.NotContains(t, bytesOnDisk(t, path), secret)
+	}
+}
+
+// TestNothingOfDocumentsThatMovedIsLeft: rows of all lengths move from page to
+// page as others come and go, and SQLite leaves copies of them.
+func TestNothingOfDocumentsThatMovedIsLeft(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "library.db")
+	store := open(t, sql.Options{Path: path})
+	st, err := store.CreateStore(t.Context(), rag.DefaultTenant, "handbook", nil)
+	require.NoError(t, err)
+	scope := rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}
+	const documents = 800
+	r := rand.New(rand.NewPCG(2, 1)) //nolint:gosec // the same in every run
+	var ids []string
+	for n := range documents {
+		doc, _, err := store.Accept(t.Context(), ingest.Accepted{
+			Tenant: scope.Tenant, StoreID: scope.Store, Path: fmt.Sprintf("%08x", r.Uint32()) + strings.Repeat(fmt.Sprintf("zanzibar%04d", n), 1+r.IntN(40)), SHA256: fmt.Sprint(n), Bytes: 1,
+		})
+		require.NoError(t, err)
+		ids = append(ids, doc.ID)
+	}
+	for _, id := range ids[:documents/2] {
+		removal, err := store.Remove(t.Context(), scope, id)
+		require.NoError(t, err)
+		require.NoError(t, store.Removed(t.Context(), removal, 0))
+	}
+	left := bytesOnDisk(t, path)
+	for n := range documents {
+		require.Equal(t, n >= documents/2, strings.Contains(left, fmt.Sprintf("zanzibar%04d", n)), n)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"groundwork/ingest"
 	"groundwork/internal/failpoint"
+	"groundwork/internal/leftover"
 	"groundwork/rag"
 )
 
@@ -117,22 +118,17 @@ func scanReceipt(row scanner) (r rag.Receipt, err error) {
 // holds what was deleted. A reader that still needs it is waited for.
 func (s *Store) emptyLog(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
-		if done, err := s.checkpoint(ctx); err != nil || done {
-			return err
+		done, err := leftover.Checkpoint(ctx, s.writer.DB, s.opt.Path, leftover.Truncate)
+		if err != nil {
+			return fmt.Errorf("empty the write-ahead log: %w", err)
+		}
+		if done {
+			return nil
 		}
 		if attempt == logTries || !pause(ctx, attempt) {
 			return errors.New("empty the write-ahead log: a reader kept it busy; it is tried again")
 		}
 	}
-}
-
-// checkpoint tries once; readers may keep it from being done.
-func (s *Store) checkpoint(ctx context.Context) (done bool, err error) {
-	var busy, frames, copied int
-	if err := s.writer.DB.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &copied); err != nil {
-		return false, fmt.Errorf("empty the write-ahead log: %w", err)
-	}
-	return busy == 0, nil
 }
 
 // logTries is how often emptyLog tries; each try waits for readers as long as a

@@ -9,12 +9,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"groundwork/internal/disk"
+	"groundwork/internal/leftover"
 )
 
 func (s *Store) openSQLite(ctx context.Context) error {
@@ -22,19 +24,25 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err := touch(s.opt.Path); err != nil {
 		return err
 	}
+	left, err := leftover.Find(s.opt.Path)
+	if err != nil {
+		return err
+	}
 	open := func(more ...string) (*pool, error) {
 		db, err := sql.Open("sqlite", dsn(s.opt.Path, more...))
 		return &pool{DB: db, d: s.d}, err
 	}
-	var err error
 	if s.writer, err = open("_txlock", "immediate"); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
+	if err := leftover.Opened(ctx, s.writer.DB, s.opt.Path, left); err != nil {
+		return err
+	}
 	if err := migrate(ctx, s.writer.DB, s.d, riversqlite.New(s.writer.DB)); err != nil {
 		return err
 	}
-	if _, err := s.checkpoint(ctx); err != nil { // a crash may have come between a deletion and this; another process may read at the moment
+	if _, err := leftover.Checkpoint(ctx, s.writer.DB, s.opt.Path, leftover.Truncate); err != nil { // a crash may have come between a deletion and this; another process may read at the moment
 		return err
 	}
 	if s.reader, err = open("_query_only", "1"); err != nil {
@@ -45,7 +53,23 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
 	s.reader.SetConnMaxIdleTime(time.Minute)
+	s.keepLogShort()
 	return s.enqueuer(riversqlite.New(s.writer.DB))
+}
+
+// logLimit is the size in bytes by which the log grows until it is copied into the file.
+const logLimit = 4 << 20
+
+// keepLogShort does what SQLite would do by itself, but clears the pages first.
+func (s *Store) keepLogShort() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		leftover.Keep(ctx, s.writer.DB, s.opt.Path, time.Second, logLimit, func(err error) {
+			s.opt.Log.Warn("the library's log could not be copied into the file; it is tried again", "error", err)
+		})
+	})
+	s.keeping = func() { cancel(); keeping.Wait() }
 }
 
 // dsn names the database with its pragmas; more are pairs of driver parameters.
@@ -56,8 +80,9 @@ func dsn(path string, more ...string) string {
 		"synchronous(FULL)",
 		"foreign_keys(ON)",
 		"secure_delete(ON)",
-		"cache_size(-2000)", // KiB for each connection
-		"journal_size_limit(16777216)",
+		"cache_size(-2000)",           // KiB for each connection
+		"wal_autocheckpoint(0)",       // see keepLogShort
+		"journal_size_limit(1048576)", // of a log that begins anew
 		"temp_store(MEMORY)",
 	}}
 	for i := 0; i+1 < len(more); i += 2 {

@@ -21,6 +21,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"groundwork/ingest"
+	"groundwork/internal/leftover"
 )
 
 // Options say where the data lies and what it may grow to.
@@ -52,6 +53,7 @@ type Store struct {
 	config  *pgx.ConnConfig // PostgreSQL: of all connections
 	jobs    *river.Client[*sql.Tx]
 	local   ingest.LocalLocks
+	keeping func() // SQLite: ends keepLogShort
 }
 
 // Open opens the database, makes it when it does not exist, and migrates it;
@@ -85,10 +87,20 @@ func (s *Store) enqueuer(driver riverdriver.Driver[*sql.Tx]) (err error) {
 // Close closes the database; it may be called on a half-opened one.
 func (s *Store) Close() error {
 	var errs []error
-	for _, db := range []*pool{s.reader, s.writer, s.locks, s.repeats} {
+	if s.keeping != nil {
+		s.keeping()
+	}
+	for _, db := range []*pool{s.reader, s.locks, s.repeats} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
+	}
+	switch {
+	case s.writer == nil:
+	case s.keeping == nil: // PostgreSQL, or half opened
+		errs = append(errs, s.writer.Close())
+	default:
+		errs = append(errs, leftover.Close(context.Background(), s.writer.DB, s.opt.Path))
 	}
 	if s.listen != nil {
 		s.listen.Close()
