@@ -122,7 +122,7 @@ func readQuestions(t *testing.T) []eval.Question {
 	defer file.Close()
 	questions, err := eval.Read(file)
 	require.NoError(t, err)
-	require.Len(t, questions, 219)
+	require.Len(t, questions, 288)
 	return questions
 }
 
