@@ -37,7 +37,7 @@ func TestRealTrainer(t *testing.T) {
 	trainer := tune.Trainer{Python: python, Environ: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, Dir: filepath.Join(dir, "scripts"), Bases: bases, Threads: 1}
 	open := func(name string) tune.Run {
 		r, err := tune.NewRun(filepath.Join(dir, "runs"), tune.Run{Name: name, Base: base, Dataset: set, Data: m.Data,
-			Hyper: tune.Hyper{Epochs: 3, Batch: 4, LearningRate: 0.01, Type: "float32", Device: "cpu"}})
+			Hyper: tune.Hyper{Targets: "all", Epochs: 3, Batch: 4, LearningRate: 0.01, Type: "float32", Device: "cpu"}})
 		require.NoError(t, err)
 		return r
 	}

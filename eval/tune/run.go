@@ -25,10 +25,14 @@ const (
 	Done    State = "done"
 )
 
+// LearningRate is the trainer's own.
+const LearningRate = 2e-4
+
 // Hyper are the settings that move the result. Zero fields take the trainer's defaults.
 type Hyper struct {
 	Rank         int     `json:"rank,omitempty"`
 	Alpha        int     `json:"alpha,omitempty"`
+	Targets      string  `json:"targets,omitempty"` // attention or all
 	LearningRate float64 `json:"learning_rate,omitempty"`
 	Epochs       float64 `json:"epochs,omitempty"`
 	Batch        int     `json:"batch,omitempty"`

@@ -15,8 +15,6 @@ import (
 	"groundwork/eval/tune"
 )
 
-const rate = 4e-4 // of the trainer, which a multiplier of 1 leaves as it is
-
 // finish trains and registers. Each of it may have been done before, in a process that ended.
 func (q *Queue) finish(ctx context.Context, j Job) error {
 	if ok, err := q.set(j.ID, func(j *Job) { j.Status = Running }); err != nil || !ok {
@@ -152,7 +150,7 @@ func (q *Queue) begin(j Job, base tune.Base, size float64) (tune.Run, error) {
 			examples = append(examples, tune.Example{Messages: []tune.Message{{Content: string(raw)}}})
 		}
 	}
-	h := tune.Hyper{Epochs: float64(j.Asked.Epochs), Batch: j.Asked.Batch, Seed: j.Asked.Seed, LearningRate: rate * j.Asked.Rate}
+	h := tune.Hyper{Epochs: float64(j.Asked.Epochs), Batch: j.Asked.Batch, Seed: j.Asked.Seed, LearningRate: tune.LearningRate * j.Asked.Rate}
 	estimate := tune.EstimateRun(examples, cmp.Or(h.Epochs, 2), size, runtime.NumCPU(), tune.HasBF16())
 	return tune.NewRun(q.Runs, tune.Run{Name: j.ID, Base: base, Dataset: set, Data: hex.EncodeToString(sum.Sum(nil)), Hyper: h, Estimate: estimate})
 }

@@ -26,6 +26,9 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+attention = ["q_proj", "k_proj", "v_proj", "o_proj"]
+targets = {"attention": attention, "all": attention + ["gate_proj", "up_proj", "down_proj"]}
+
 defaults = {
     "gguf": "",  # the base: the file that is served, or
     "base": "",  # a folder in Transformers' form; with gguf: where the unpacked base is kept
@@ -34,10 +37,10 @@ defaults = {
     "out": "",  # folder for everything that comes out
     "rank": 8,
     "alpha": 16,
-    "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-    "learning_rate": 4e-4,
+    "targets": "attention",  # or all: learns a little more, and each request to the adapter pays for it
+    "learning_rate": 2e-4,
     "epochs": 2,
-    "batch": 8,  # examples in one step
+    "batch": 4,  # examples in one step
     "micro": 1,  # of them at once
     "max_tokens": 2048,  # longer examples are left out, and counted
     "heldout_every": 0,  # steps; 0: four times an epoch
@@ -223,10 +226,14 @@ class Run:
         unknown = set(settings) - set(defaults)
         if unknown:
             die(f"unknown settings: {', '.join(sorted(unknown))}")
+        if s["targets"] not in targets:
+            die(f"targets are one of {', '.join(targets)}, not {s['targets']}")
         if s["threads"]:
             torch.set_num_threads(s["threads"])
         torch.manual_seed(s["seed"])
         torch.use_deterministic_algorithms(True, warn_only=True)
+        for one in (torch.backends.cuda.enable_mem_efficient_sdp, torch.backends.cuda.enable_cudnn_sdp):
+            one(False)  # on CUDA their gradients differ from run to run
         os.makedirs(s["out"], exist_ok=True)
         self.device, self.dtype = choose(s)
         self.stopping = False
@@ -241,7 +248,7 @@ class Run:
         if not self.train:
             die("there is nothing to train on: every example is longer than max_tokens")
         torch.manual_seed(s["seed"])  # the adapter's first weights
-        config = LoraConfig(r=s["rank"], lora_alpha=s["alpha"], lora_dropout=0.0, bias="none", target_modules=s["targets"], task_type="CAUSAL_LM")
+        config = LoraConfig(r=s["rank"], lora_alpha=s["alpha"], lora_dropout=0.0, bias="none", target_modules=targets[s["targets"]], task_type="CAUSAL_LM")
         self.model = get_peft_model(model, config).to(self.device)
         self.model.train()
         self.weights = [p for p in self.model.parameters() if p.requires_grad]
