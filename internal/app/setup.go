@@ -127,7 +127,7 @@ type Keys interface {
 
 // OpenKeys opens the keys of the data directory, beside a running server or without one.
 func OpenKeys(ctx context.Context, cfg configs.Config) (Keys, func(), error) {
-	store, err := sql.Open(ctx, sql.Options{URL: cfg.Store.SQL.Reveal(), Path: libraryPath(cfg)})
+	store, err := sql.Open(ctx, sql.Options{URL: cfg.Store.SQL.Reveal(), Path: libraryPath(cfg), Beside: true})
 	if err != nil {
 		return nil, nil, err
 	}

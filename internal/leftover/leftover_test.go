@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -24,6 +25,7 @@ const rows = 400
 type table struct {
 	*sql.DB
 	t    *testing.T
+	kept *leftover.File
 	file string
 	ids  []string
 	rand *rand.Rand
@@ -31,23 +33,20 @@ type table struct {
 
 func secret(n int) string { return fmt.Sprintf("secret%06d", n) }
 
-// open opens file as one that is cleared, or as SQLite would have it.
-func open(t *testing.T, file string, seed uint64, cleared bool) *table {
+// open opens a file as one that is kept without leftovers, or as SQLite would have it.
+func open(t *testing.T, file string, seed uint64, kept bool) *table {
 	t.Helper()
-	var left []uint32
-	if cleared {
-		var err error
-		left, err = leftover.Find(file)
-		require.NoError(t, err)
-	}
 	db, err := sql.Open("sqlite", "file:"+file+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=secure_delete(ON)&_pragma=wal_autocheckpoint(0)")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	db.SetMaxOpenConns(1)
-	if cleared {
-		require.NoError(t, leftover.Opened(t.Context(), db, file, left))
+	x := &table{DB: db, t: t, file: file, rand: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // the same in every run
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	if kept {
+		x.kept, err = leftover.Open(t.Context(), db, file)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, x.kept.Close(context.WithoutCancel(t.Context()))) })
 	}
-	return &table{DB: db, t: t, file: file, rand: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // the same in every run
+	return x
 }
 
 func (x *table) exec(query string, args ...any) {
@@ -58,9 +57,17 @@ func (x *table) exec(query string, args ...any) {
 
 func (x *table) checkpoint(how string) {
 	x.t.Helper()
-	done, err := leftover.Checkpoint(x.t.Context(), x.DB, x.file, how)
+	done, err := x.kept.Checkpoint(x.t.Context(), how)
 	require.NoError(x.t, err)
 	require.True(x.t, done)
+	require.Zero(x.t, left(x.t, x.file))
+}
+
+func left(t *testing.T, file string) int {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return leftover.Left(raw)
 }
 
 // fill inserts the rows, and calls then after each.
@@ -119,15 +126,17 @@ const seeds = 10
 // TestSQLiteLeavesCopiesOfRowsThatMoved says why there is this package.
 func TestSQLiteLeavesCopiesOfRowsThatMoved(t *testing.T) {
 	t.Parallel()
-	left := 0
+	found, pages := 0, 0
 	for seed := range uint64(seeds) {
 		x := open(t, filepath.Join(t.TempDir(), "a.db"), seed, false)
 		x.fill(func(int) {})
 		x.remove(x.ids)
 		x.exec("PRAGMA wal_checkpoint(TRUNCATE)")
-		left += holds(t, x.file)
+		found += holds(t, x.file)
+		pages += left(t, x.file)
 	}
-	require.Positive(t, left, "SQLite clears them by itself now: this package can go")
+	require.Positive(t, found, "SQLite clears them by itself now: this package can go")
+	require.Positive(t, pages)
 }
 
 func TestNothingOfRemovedRowsIsLeft(t *testing.T) {
@@ -152,7 +161,9 @@ func TestFileOfAnEarlierVersionIsClearedWhenItIsOpened(t *testing.T) {
 		old := open(t, filepath.Join(t.TempDir(), "a.db"), seed, false)
 		old.fill(func(int) {})
 		require.NoError(t, old.Close())
+		require.Positive(t, left(t, old.file))
 		x := open(t, old.file, seed, true)
+		x.checkpoint(leftover.Truncate)
 		x.remove(old.ids)
 		x.checkpoint(leftover.Truncate)
 		require.Zero(t, holds(t, x.file), "seed %d", seed)
@@ -181,8 +192,10 @@ func TestAfterADeath(t *testing.T) {
 			reader.exec("SELECT count(*) FROM a")
 			require.NoError(t, reader.Close())
 			require.NoFileExists(t, file+"-wal")
+			require.Positive(t, left(t, file))
 		}
 		x := open(t, file, seed, true)
+		x.checkpoint(leftover.Truncate)
 		x.remove(dead.ids)
 		x.checkpoint(leftover.Truncate)
 		require.Zero(t, holds(t, x.file), "seed %d", seed)
@@ -190,32 +203,45 @@ func TestAfterADeath(t *testing.T) {
 	}
 }
 
-func TestFileThatWasClosedIsNotReadAgain(t *testing.T) {
+// state is the file's user_version as the file itself has it.
+func state(t *testing.T, file string) byte {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return raw[63]
+}
+
+func TestFileSaysWhetherItWasClosed(t *testing.T) {
 	t.Parallel()
-	var withLeftovers string
-	for seed := uint64(0); withLeftovers == ""; seed++ {
-		old := open(t, filepath.Join(t.TempDir(), "a.db"), seed, false)
-		old.fill(func(int) {})
-		require.NoError(t, old.Close())
-		left, err := leftover.Find(old.file)
-		require.NoError(t, err)
-		if len(left) > 0 {
-			withLeftovers = old.file
-		}
-	}
-	x := open(t, withLeftovers, 1, true)
-	require.NoError(t, leftover.Close(t.Context(), x.DB, x.file))
-	left, err := leftover.Find(x.file)
-	require.NoError(t, err)
-	require.Empty(t, left)
-	head, err := os.ReadFile(x.file)
-	require.NoError(t, err)
-	require.EqualValues(t, 1, head[63], "it says so itself")
-	x = open(t, withLeftovers, 1, true)
+	x := open(t, filepath.Join(t.TempDir(), "a.db"), 1, true)
 	x.checkpoint(leftover.Truncate)
-	head, err = os.ReadFile(x.file)
+	require.EqualValues(t, 2, state(t, x.file), "open")
+	require.NoError(t, x.kept.Close(t.Context()))
+	require.EqualValues(t, 1, state(t, x.file), "closed")
+	beside := open(t, x.file, 1, false)
+	require.NoError(t, leftover.Beside(t.Context(), beside.DB))
+	require.NoError(t, beside.Close())
+	require.EqualValues(t, 2, state(t, x.file), "somebody else wrote")
+}
+
+// TestConnectionThatIsDroppedCopiesNothing: a driver drops one that was interrupted, and SQLite copies the log with the last one.
+func TestConnectionThatIsDroppedCopiesNothing(t *testing.T) {
+	t.Parallel()
+	x := open(t, filepath.Join(t.TempDir(), "a.db"), 1, true)
+	x.fill(func(int) {})
+	before, err := os.Stat(x.file + "-wal")
 	require.NoError(t, err)
-	require.Zero(t, head[63], "while it is open, it does not")
+	require.Positive(t, before.Size())
+	conn, err := x.Conn(t.Context())
+	require.NoError(t, err)
+	require.ErrorIs(t, conn.Raw(func(any) error { return driver.ErrBadConn }), driver.ErrBadConn) // the pool closes it
+	after, err := os.Stat(x.file + "-wal")
+	require.NoError(t, err)
+	require.Equal(t, before.Size(), after.Size())
+	x.remove(x.ids)
+	x.checkpoint(leftover.Truncate)
+	require.Zero(t, holds(t, x.file))
+	x.sound()
 }
 
 func TestLogIsKeptShort(t *testing.T) {
@@ -225,7 +251,7 @@ func TestLogIsKeptShort(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		leftover.Keep(ctx, x.DB, x.file, time.Millisecond, 200_000, func(err error) { t.Error(err) })
+		x.kept.Keep(ctx, time.Millisecond, 200_000, func(err error) { t.Error(err) })
 	})
 	size := func(file string) int64 {
 		info, err := os.Stat(file)
@@ -266,7 +292,7 @@ func TestLogThatAReaderNeedsGrowsOn(t *testing.T) {
 	var n int
 	require.NoError(t, tx.QueryRowContext(t.Context(), "SELECT count(*) FROM b").Scan(&n))
 	x.fill(func(int) {})
-	done, err := leftover.Checkpoint(t.Context(), x.DB, x.file, leftover.Passive)
+	done, err := x.kept.Checkpoint(t.Context(), leftover.Passive)
 	require.NoError(t, err)
 	require.False(t, done)
 	x.remove(x.ids)
@@ -274,18 +300,4 @@ func TestLogThatAReaderNeedsGrowsOn(t *testing.T) {
 	x.checkpoint(leftover.Truncate)
 	require.Zero(t, holds(t, x.file))
 	x.sound()
-}
-
-func TestWhatIsNoDatabase(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	for name, content := range map[string]string{"empty": "", "short": "SQLite format 3", "text": string(bytes.Repeat([]byte("no database "), 1000)), "zeros": string(make([]byte, 10_000))} {
-		file := filepath.Join(dir, name)
-		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-		_, err := leftover.Find(file)
-		require.NoError(t, err, name)
-	}
-	left, err := leftover.Find(filepath.Join(dir, "none"))
-	require.NoError(t, err)
-	require.Empty(t, left)
 }

@@ -36,8 +36,14 @@ func dsn(file string, pageCache int) string {
 		"&_pragma=cache_size(-" + strconv.Itoa(pageCache) + ")"
 }
 
+// opened is a file with its writing connection.
+type opened struct {
+	*sql.DB
+	pages *leftover.File
+}
+
 // openFile opens the writing connection on a file that fits o, and gives the generation.
-func openFile(ctx context.Context, file string, o Options) (*sql.DB, int64, error) {
+func openFile(ctx context.Context, file string, o Options) (*opened, int64, error) {
 	db, generation, err := tryFile(ctx, file, o, 1)
 	var unfit *rag.Error
 	if !o.Reset || !errors.As(err, &unfit) || ctx.Err() != nil {
@@ -53,7 +59,7 @@ func openFile(ctx context.Context, file string, o Options) (*sql.DB, int64, erro
 
 // tryFile opens or makes the file. When the file does not fit, the generation
 // it had comes with the error.
-func tryFile(ctx context.Context, file string, o Options, first int64) (*sql.DB, int64, error) {
+func tryFile(ctx context.Context, file string, o Options, first int64) (*opened, int64, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, 0, err
 	}
@@ -69,23 +75,23 @@ func tryFile(ctx context.Context, file string, o Options, first int64) (*sql.DB,
 			return nil, 0, err
 		}
 	}
-	left, err := leftover.Find(file)
-	if err != nil {
-		return nil, 0, err
-	}
 	db, err := sql.Open("sqlite", dsn(file, o.PageCache))
 	if err != nil {
 		return nil, 0, err
 	}
 	db.SetMaxOpenConns(1)
 	generation, err := prepare(ctx, db, o, first)
-	if err == nil {
-		err = ready(ctx, db, file, left)
-	}
 	if err != nil {
 		return nil, generation, errors.Join(err, db.Close())
 	}
-	return db, generation, nil
+	pages, err := leftover.Open(ctx, db, file)
+	if err != nil {
+		return nil, generation, errors.Join(err, db.Close())
+	}
+	if err := ready(ctx, db, pages); err != nil {
+		return nil, generation, errors.Join(err, pages.Close(ctx))
+	}
+	return &opened{DB: db, pages: pages}, generation, nil
 }
 
 func prepare(ctx context.Context, db *sql.DB, o Options, first int64) (int64, error) {
@@ -110,10 +116,7 @@ func prepare(ctx context.Context, db *sql.DB, o Options, first int64) (int64, er
 }
 
 // ready makes a file that fits one of today.
-func ready(ctx context.Context, db *sql.DB, file string, left []uint32) error {
-	if err := leftover.Opened(ctx, db, file, left); err != nil {
-		return damaged(err)
-	}
+func ready(ctx context.Context, db *sql.DB, pages *leftover.File) error {
 	if _, err := db.ExecContext(ctx, describing); err != nil {
 		return damaged(err)
 	}
@@ -121,7 +124,7 @@ func ready(ctx context.Context, db *sql.DB, file string, left []uint32) error {
 		return damaged(err)
 	}
 	// A crash may have come between an erasure and the end of its log.
-	return truncateLog(ctx, db, file)
+	return truncateLog(ctx, pages)
 }
 
 // addSums adds the checksums to a file that was made before there were any.
@@ -200,8 +203,8 @@ var errBusy = errors.New("truncate the log: searches kept it busy; try again")
 
 // truncateLog copies the log into the file and empties it: only then are
 // removed bytes gone from the disk.
-func truncateLog(ctx context.Context, db *sql.DB, file string) error {
-	done, err := leftover.Checkpoint(ctx, db, file, leftover.Truncate)
+func truncateLog(ctx context.Context, pages *leftover.File) error {
+	done, err := pages.Checkpoint(ctx, leftover.Truncate)
 	if err != nil {
 		return fmt.Errorf("truncate the log: %w", err)
 	}
@@ -229,7 +232,7 @@ func (x *Index) settle(ctx context.Context) error {
 
 // erase makes sure that what was removed is gone from the files.
 func (x *Index) erase(ctx context.Context) error {
-	if err := truncateLog(ctx, x.write, x.file); err != nil {
+	if err := truncateLog(ctx, x.pages); err != nil {
 		return err
 	}
 	x.erasing = false

@@ -67,9 +67,10 @@ type Index struct {
 	dim        int
 	file       string
 	read       *sql.DB
-	write      *sql.DB    // one connection
-	writing    sync.Mutex // held by one write at a time, from beginning to end
-	erasing    bool       // the log still holds what was removed; guarded by writing
+	write      *sql.DB        // one connection
+	pages      *leftover.File // of the file
+	writing    sync.Mutex     // held by one write at a time, from beginning to end
+	erasing    bool           // the log still holds what was removed; guarded by writing
 	generation atomic.Int64
 	cache      *termCache
 	exact      *lru.Cache[int64, []byte] // vectors read lately, by row id
@@ -101,12 +102,12 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	}
 	read, err := sql.Open("sqlite", dsn(file, o.PageCache)+"&_query_only=1")
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open index: %w", err), write.Close())
+		return nil, errors.Join(fmt.Errorf("open index: %w", err), write.pages.Close(ctx))
 	}
 	read.SetMaxOpenConns(o.Readers)
 	read.SetMaxIdleConns(o.Readers)
 	x := &Index{
-		dim: o.Dimensions, file: file, read: read, write: write,
+		dim: o.Dimensions, file: file, read: read, write: write.DB, pages: write.pages,
 		cache: newTermCache(o.TermCache), stores: map[rag.Scope]*store{},
 	}
 	if x.exact, err = lru.New[int64, []byte](max(o.VectorCache/(4*o.Dimensions+vectorOverhead), 1)); err != nil {
@@ -131,7 +132,7 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 func (x *Index) Close() error {
 	x.writing.Lock()
 	defer x.writing.Unlock()
-	return errors.Join(x.read.Close(), leftover.Close(context.Background(), x.write, x.file))
+	return errors.Join(x.read.Close(), x.pages.Close(context.Background()))
 }
 
 // Generation counts the changes of what can be found, over the life of the

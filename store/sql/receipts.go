@@ -118,7 +118,7 @@ func scanReceipt(row scanner) (r rag.Receipt, err error) {
 // holds what was deleted. A reader that still needs it is waited for.
 func (s *Store) emptyLog(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
-		done, err := leftover.Checkpoint(ctx, s.writer.DB, s.opt.Path, leftover.Truncate)
+		done, err := s.pages.Checkpoint(ctx, leftover.Truncate)
 		if err != nil {
 			return fmt.Errorf("empty the write-ahead log: %w", err)
 		}

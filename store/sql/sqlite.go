@@ -24,25 +24,27 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	if err := touch(s.opt.Path); err != nil {
 		return err
 	}
-	left, err := leftover.Find(s.opt.Path)
-	if err != nil {
-		return err
-	}
 	open := func(more ...string) (*pool, error) {
 		db, err := sql.Open("sqlite", dsn(s.opt.Path, more...))
 		return &pool{DB: db, d: s.d}, err
 	}
+	var err error
 	if s.writer, err = open("_txlock", "immediate"); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if err := leftover.Opened(ctx, s.writer.DB, s.opt.Path, left); err != nil {
+	if s.opt.Beside {
+		err = leftover.Beside(ctx, s.writer.DB)
+	} else {
+		s.pages, err = leftover.Open(ctx, s.writer.DB, s.opt.Path)
+	}
+	if err != nil {
 		return err
 	}
 	if err := migrate(ctx, s.writer.DB, s.d, riversqlite.New(s.writer.DB)); err != nil {
 		return err
 	}
-	if _, err := leftover.Checkpoint(ctx, s.writer.DB, s.opt.Path, leftover.Truncate); err != nil { // a crash may have come between a deletion and this; another process may read at the moment
+	if err := s.keepLogShort(ctx); err != nil { // a crash may have come between a deletion and this; another process may read at the moment
 		return err
 	}
 	if s.reader, err = open("_query_only", "1"); err != nil {
@@ -53,23 +55,29 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
 	s.reader.SetConnMaxIdleTime(time.Minute)
-	s.keepLogShort()
 	return s.enqueuer(riversqlite.New(s.writer.DB))
 }
 
 // logLimit is the size in bytes by which the log grows until it is copied into the file.
 const logLimit = 4 << 20
 
-// keepLogShort does what SQLite would do by itself, but clears the pages first.
-func (s *Store) keepLogShort() {
-	ctx, cancel := context.WithCancel(context.Background())
+// keepLogShort does from now on what SQLite would do by itself, but clears the pages first.
+func (s *Store) keepLogShort(ctx context.Context) error {
+	if s.opt.Beside {
+		return nil
+	}
+	if _, err := s.pages.Checkpoint(ctx, leftover.Truncate); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var keeping sync.WaitGroup
 	keeping.Go(func() {
-		leftover.Keep(ctx, s.writer.DB, s.opt.Path, time.Second, logLimit, func(err error) {
+		s.pages.Keep(ctx, time.Second, logLimit, func(err error) {
 			s.opt.Log.Warn("the library's log could not be copied into the file; it is tried again", "error", err)
 		})
 	})
 	s.keeping = func() { cancel(); keeping.Wait() }
+	return nil
 }
 
 // dsn names the database with its pragmas; more are pairs of driver parameters.

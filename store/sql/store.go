@@ -36,6 +36,7 @@ type Options struct {
 	Writers        int                    // connections for writing on PostgreSQL, for locks, and for requests with an Idempotency-Key; 0: 8
 	Timeout        time.Duration          // of one read on PostgreSQL; a write may take 6 times as long, a deletion 60 times; 0: 5 s
 	SweepAfter     time.Duration          // until a job looks whether a deletion was completed; 0: 10 s
+	Beside         bool                   // a server may work on the SQLite file: only keys are written, and the log is left to it
 	Keyless        func() bool            // whether callers without a key are let in while no key was made; nil: never
 	Middleware     []rivertype.Middleware // of the queue, around inserting and working jobs
 }
@@ -53,7 +54,8 @@ type Store struct {
 	config  *pgx.ConnConfig // PostgreSQL: of all connections
 	jobs    *river.Client[*sql.Tx]
 	local   ingest.LocalLocks
-	keeping func() // SQLite: ends keepLogShort
+	pages   *leftover.File // SQLite
+	keeping func()         // SQLite: ends keepLogShort
 }
 
 // Open opens the database, makes it when it does not exist, and migrates it;
@@ -97,10 +99,10 @@ func (s *Store) Close() error {
 	}
 	switch {
 	case s.writer == nil:
-	case s.keeping == nil: // PostgreSQL, or half opened
+	case s.pages == nil: // PostgreSQL, beside a server, or half opened
 		errs = append(errs, s.writer.Close())
 	default:
-		errs = append(errs, leftover.Close(context.Background(), s.writer.DB, s.opt.Path))
+		errs = append(errs, s.pages.Close(context.Background()))
 	}
 	if s.listen != nil {
 		s.listen.Close()
