@@ -131,8 +131,10 @@ func (f *File) Keep(ctx context.Context, every time.Duration, limit int64, faile
 				copied, err = look(f.path)
 			}
 		}
+		ticker.Reset(every)
 		if err != nil && ctx.Err() == nil {
 			failed(err)
+			ticker.Reset(every * 30) // a full disk, say: not each time a line in the log
 		}
 	}
 }
