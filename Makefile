@@ -9,7 +9,7 @@
 # make formats    reads real files of every format through the parser child, and compares PDFs with pdftotext
 # make contract   5,000 requests made up from the API's own description, against a whole server: no 5xx, no reply of another shape
 # make tune-setup what training needs: PyTorch and more, about 6 GB; no test and no server needs it
-# make compare    trains on two thirds of the sample corpus and compares base and tuned model on the rest (an hour; after make tune-setup)
+# make compare    trains on two thirds of the sample corpus and compares base and tuned model on the rest (about 40 minutes on two cores; after make tune-setup)
 # make faults     kills, power cuts, full and failing disks, racing requests; hostile files of every class and format through parser and server; deletion and replacement at length; fuzzing (FUZZTIME=60s a target)
 # make build      bin/groundwork
 SHELL := /bin/bash

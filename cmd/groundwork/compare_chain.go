@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"os"
@@ -64,7 +65,7 @@ func (c *cli) compareChainCmd() *cobra.Command {
 	f.StringVar(&r.hyper.Targets, "targets", "", "weights to adapt: attention or all; default attention")
 	f.IntVar(&r.hyper.Batch, "batch", 0, "examples in one step; default 4")
 	f.Float64Var(&r.hyper.LearningRate, "learning-rate", 0, "highest; default 0.0002")
-	f.Float64Var(&r.minutes, "minutes", 25, "say so when training may take longer than this")
+	f.Float64Var(&r.minutes, "minutes", 25, "say so when training is likely to take longer than this")
 	f.StringVar(&r.html, "html", "", "also write the report to this file")
 	addLocalFlags(cmd, &r.dataDir, &r.model)
 	return cmd
@@ -197,8 +198,8 @@ func (k *chaining) train(ctx context.Context) error {
 	}
 	if run.State != tune.Done {
 		fmt.Fprintln(k.cli.err, run.Estimate)
-		if run.Estimate.Seconds > k.is.minutes*60 {
-			fmt.Fprintf(k.cli.err, "that may be more than %.0f minutes: fewer --examples take less, and make another training set\n", k.is.minutes)
+		if math.Sqrt(run.Estimate.Seconds*run.Estimate.Fewest) > k.is.minutes*60 { // in the middle
+			fmt.Fprintf(k.cli.err, "that is likely more than %.0f minutes: fewer --examples take less, and make another training set\n", k.is.minutes)
 		}
 	}
 	if err := run.Train(ctx, k.trainer, k.cli.showTraining); err != nil {

@@ -2,6 +2,8 @@ package tune_test
 
 import (
 	"os"
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,23 +11,36 @@ import (
 	"groundwork/eval/tune"
 )
 
-// TestDefaultsAgree: the trainer's own, those that are told, and those of the file for Axolotl.
+// TestDefaultsAgree: those that are told, the trainer's own, and those of the file for Axolotl.
 func TestDefaultsAgree(t *testing.T) {
 	t.Parallel()
-	read := func(path string) string {
+	d := tune.Defaults
+	read := func(path, pattern string, want float64) {
 		raw, err := os.ReadFile(path)
 		require.NoError(t, err)
-		return string(raw)
+		found := regexp.MustCompile(`(?m)^ *` + pattern + `: ([0-9.e-]+),?( |$)`).FindSubmatch(raw)
+		require.NotNil(t, found, pattern)
+		n, err := strconv.ParseFloat(string(found[1]), 64)
+		require.NoError(t, err)
+		require.InDelta(t, want, n, 1e-12, "%s in %s", pattern, path)
 	}
-	trainer, axolotl := read("python/train.py"), read("axolotl.yaml")
-	require.Contains(t, trainer, `"learning_rate": 2e-4,`)
-	require.InDelta(t, 2e-4, tune.LearningRate, 0)
-	require.Contains(t, axolotl, "learning_rate: 0.0002\n")
-	for ours, theirs := range map[string]string{`"rank": 8,`: "lora_r: 8", `"alpha": 16,`: "lora_alpha: 16", `"epochs": 2,`: "num_epochs: 2", `"batch": 4,`: "gradient_accumulation_steps: 4"} {
-		require.Contains(t, trainer, ours)
-		require.Contains(t, axolotl, theirs+"\n")
+	for name, want := range map[string]float64{
+		"rank": float64(d.Rank), "alpha": float64(d.Alpha), "learning_rate": d.LearningRate, "epochs": d.Epochs, "batch": float64(d.Batch),
+		"micro": float64(d.Micro), "max_tokens": float64(d.MaxTokens), "seed": float64(d.Seed),
+	} {
+		read("python/train.py", `"`+name+`"`, want)
 	}
-	require.Contains(t, trainer, `attention = ["q_proj", "k_proj", "v_proj", "o_proj"]`)
-	require.Contains(t, trainer, `"targets": "attention",`)
-	require.Contains(t, axolotl, "lora_target_modules: [q_proj, k_proj, v_proj, o_proj]\n")
+	for name, want := range map[string]float64{
+		"lora_r": float64(d.Rank), "lora_alpha": float64(d.Alpha), "learning_rate": d.LearningRate, "num_epochs": d.Epochs,
+		"gradient_accumulation_steps": float64(d.Batch), "micro_batch_size": float64(d.Micro), "seed": float64(d.Seed),
+	} {
+		read("axolotl.yaml", name, want)
+	}
+	trainer, err := os.ReadFile("python/train.py")
+	require.NoError(t, err)
+	require.Contains(t, string(trainer), `"targets": "`+d.Targets+`",`)
+	require.Contains(t, string(trainer), `attention = ["q_proj", "k_proj", "v_proj", "o_proj"]`)
+	axolotl, err := os.ReadFile("axolotl.yaml")
+	require.NoError(t, err)
+	require.Contains(t, string(axolotl), "lora_target_modules: [q_proj, k_proj, v_proj, o_proj]\n")
 }

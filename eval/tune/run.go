@@ -25,10 +25,10 @@ const (
 	Done    State = "done"
 )
 
-// LearningRate is the trainer's own.
-const LearningRate = 2e-4
+// Defaults are the settings of a run that names none; docs/adr/0043 has what they were measured against.
+var Defaults = Hyper{Rank: 8, Alpha: 16, Targets: "attention", LearningRate: 2e-4, Epochs: 2, Batch: 4, Micro: 1, MaxTokens: 2048, Seed: 1}
 
-// Hyper are the settings that move the result. Zero fields take the trainer's defaults.
+// Hyper are the settings that move the result. Zero fields take those of Defaults; the trainer chooses type and device.
 type Hyper struct {
 	Rank         int     `json:"rank,omitempty"`
 	Alpha        int     `json:"alpha,omitempty"`
@@ -41,6 +41,15 @@ type Hyper struct {
 	Seed         int     `json:"seed,omitempty"`
 	Type         string  `json:"dtype,omitempty"`
 	Device       string  `json:"device,omitempty"`
+}
+
+func (h Hyper) complete() Hyper {
+	d := Defaults
+	return Hyper{
+		Rank: cmp.Or(h.Rank, d.Rank), Alpha: cmp.Or(h.Alpha, d.Alpha), Targets: cmp.Or(h.Targets, d.Targets), LearningRate: cmp.Or(h.LearningRate, d.LearningRate),
+		Epochs: cmp.Or(h.Epochs, d.Epochs), Batch: cmp.Or(h.Batch, d.Batch), Micro: cmp.Or(h.Micro, d.Micro), MaxTokens: cmp.Or(h.MaxTokens, d.MaxTokens),
+		Seed: cmp.Or(h.Seed, d.Seed), Type: h.Type, Device: h.Device,
+	}
 }
 
 // Base is the model that is trained on: the file that is served.
@@ -142,6 +151,7 @@ func OpenRun(root, name string) (Run, error) {
 
 // NewRun begins a run, or takes up the one of that name when it is of the same base, data and settings.
 func NewRun(root string, r Run) (Run, error) {
+	r.Hyper = r.Hyper.complete()
 	old, err := OpenRun(root, r.Name)
 	switch {
 	case err == nil && (old.Data != r.Data || old.Base != r.Base || old.Hyper != r.Hyper):

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"time"
 )
 
@@ -32,22 +33,27 @@ const (
 )
 
 // closeWithin is how long Close waits for a write under way.
-const closeWithin = 20 * time.Second
+const closeWithin = 5 * time.Second
 
 // File is a database whose pages are kept without leftovers.
 type File struct {
-	db    *sql.DB
-	path  string
-	hold  *sql.DB // an idle connection: SQLite copies the log when the last one closes, and drivers drop connections
-	done  position
-	state int
+	db   *sql.DB
+	path string
+	hold *sql.DB // an idle connection: SQLite copies the log when the last one closes, and drivers drop connections
+	// Of whoever holds the one connection of db:
+	done  position // up to which the log was cleared
+	state int      // user_version
 }
 
 // Open takes a file over, in WAL mode and with wal_autocheckpoint=0: it clears
 // what the log of a process that died holds, and all pages of a file of which
-// that is not enough. db has one connection, the only one that writes; another
-// process may write only what need not be cleared.
+// that is not enough. db has one connection, the only one that writes, and
+// _txlock=immediate; another process may write only what need not be cleared.
 func Open(ctx context.Context, db *sql.DB, path string) (*File, error) {
+	path, err := filepath.EvalSymlinks(path) // the log lies beside the file itself
+	if err != nil {
+		return nil, err
+	}
 	f := &File{db: db, path: path}
 	if err := f.on(ctx, f.takeOver); err != nil {
 		return nil, err
@@ -69,11 +75,15 @@ func (f *File) takeOver(ctx context.Context, conn *sql.Conn) error {
 	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&f.state); err != nil {
 		return err
 	}
-	pages, _, err := logged(f.path, position{})
+	frames, err := inLog(ctx, conn)
 	if err != nil {
 		return err
 	}
-	if f.state == unknown || f.state == kept && len(pages) == 0 { // the log is gone, and nobody knows who copied it
+	if f.state == unknown || f.state == kept && frames == 0 { // the log is gone, and nobody knows who copied it
+		if err := mark(ctx, conn, unknown); err != nil { // until all is done
+			return err
+		}
+		f.state = unknown
 		if err := f.clearAll(ctx, conn); err != nil {
 			return err
 		}
@@ -84,12 +94,36 @@ func (f *File) takeOver(ctx context.Context, conn *sql.Conn) error {
 // Beside is for a process that writes what need not be cleared, and sees to
 // nothing else: it may be the one that copies the log when it closes.
 func Beside(ctx context.Context, db *sql.DB) error {
-	var state int
-	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&state); err != nil || state != none {
+	conn, err := db.Conn(ctx)
+	if err != nil {
 		return err
 	}
-	_, err := db.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", kept))
+	defer conn.Close() //nolint:errcheck // back into the pool
+	var state int
+	if err := conn.QueryRowContext(ctx, "PRAGMA user_version").Scan(&state); err != nil {
+		return err
+	}
+	frames, err := inLog(ctx, conn)
+	if err != nil || state == unknown || state == kept && frames > 0 { // whoever opens the file next sees it
+		return err
+	}
+	return mark(ctx, conn, unknown)
+}
+
+func mark(ctx context.Context, conn *sql.Conn, state int) error {
+	_, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", state))
 	return err
+}
+
+// inLog is how many frames of the log count, by SQLite itself: behind them may
+// be others, of a transaction that a failed sync or a power cut undid.
+func inLog(ctx context.Context, conn *sql.Conn) (int64, error) {
+	var busy, frames, copied int64
+	err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(NOOP)").Scan(&busy, &frames, &copied)
+	if err == nil && (busy != 0 || frames < 0) {
+		err = errors.New("the write-ahead log cannot be looked at")
+	}
+	return frames, err
 }
 
 // Checkpoint clears the pages in the log and copies the log into the file. Not
@@ -117,18 +151,18 @@ func checkpoint(ctx context.Context, conn *sql.Conn, how string) (done bool, err
 func (f *File) Keep(ctx context.Context, every time.Duration, limit int64, failed func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
-	var copied length
+	var copied logState
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		now, err := look(f.path)
+		now, err := stateOfLog(f.path)
 		if err == nil && now.size >= limit && now != copied {
 			var done bool
 			if done, err = f.Checkpoint(ctx, Passive); done {
-				copied, err = look(f.path)
+				copied, err = stateOfLog(f.path)
 			}
 		}
 		ticker.Reset(every)

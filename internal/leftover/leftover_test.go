@@ -41,6 +41,7 @@ func open(t *testing.T, file string, seed uint64, kept bool) *table {
 	db.SetMaxOpenConns(1)
 	x := &table{DB: db, t: t, file: file, rand: rand.New(rand.NewPCG(seed, 1))} //nolint:gosec // the same in every run
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	x.exec("PRAGMA synchronous = NORMAL") // the first statement makes the file
 	if kept {
 		x.kept, err = leftover.Open(t.Context(), db, file)
 		require.NoError(t, err)
@@ -221,7 +222,67 @@ func TestFileSaysWhetherItWasClosed(t *testing.T) {
 	beside := open(t, x.file, 1, false)
 	require.NoError(t, leftover.Beside(t.Context(), beside.DB))
 	require.NoError(t, beside.Close())
-	require.EqualValues(t, 2, state(t, x.file), "somebody else wrote")
+	require.Zero(t, state(t, x.file), "somebody else wrote")
+	x = open(t, x.file, 1, true)
+	x.exec("CREATE TABLE b (n INTEGER)")
+	beside = open(t, x.file, 1, false)
+	require.NoError(t, leftover.Beside(t.Context(), beside.DB))
+	require.NoError(t, beside.Close())
+	x.checkpoint(leftover.Truncate)
+	require.EqualValues(t, 2, state(t, x.file), "beside whoever keeps it")
+}
+
+// TestLookingAtTheLogCopiesNothing: an SQLite that does not know how to would copy it.
+func TestLookingAtTheLogCopiesNothing(t *testing.T) {
+	t.Parallel()
+	x := open(t, filepath.Join(t.TempDir(), "a.db"), 1, true)
+	x.fill(func(int) {})
+	before, err := os.ReadFile(x.file)
+	require.NoError(t, err)
+	beside := open(t, x.file, 1, false)
+	require.NoError(t, leftover.Beside(t.Context(), beside.DB))
+	require.NoError(t, beside.Close())
+	after, err := os.ReadFile(x.file)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(before, after))
+}
+
+func TestFileBehindALink(t *testing.T) {
+	t.Parallel()
+	file, link := filepath.Join(t.TempDir(), "a.db"), filepath.Join(t.TempDir(), "b.db")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.Symlink(file, link))
+	x := open(t, link, 1, true)
+	x.fill(func(int) {})
+	x.checkpoint(leftover.Truncate)
+	x.remove(x.ids)
+	x.checkpoint(leftover.Truncate)
+	require.Zero(t, holds(t, file))
+}
+
+// TestFramesThatDoNotCount puts a frame behind the log's end, as a failed sync
+// or a power cut may leave one: what is written over it later is cleared too.
+func TestFramesThatDoNotCount(t *testing.T) {
+	t.Parallel()
+	x := open(t, filepath.Join(t.TempDir(), "a.db"), 1, true)
+	x.exec("CREATE TABLE b (n INTEGER)")
+	raw, err := os.ReadFile(x.file + "-wal")
+	require.NoError(t, err)
+	for range 500 { // without right checksums
+		raw = append(raw, raw[len(raw)-4096-24:]...)
+	}
+	require.NoError(t, os.WriteFile(x.file+"-wal", raw, 0o600))
+	done, err := x.kept.Checkpoint(t.Context(), leftover.Passive)
+	require.NoError(t, err)
+	require.True(t, done)
+	for n := range 40 {
+		x.exec(fmt.Sprintf("CREATE TABLE c%d (body TEXT)", n))
+	}
+	x.fill(func(int) {})
+	x.remove(x.ids)
+	x.checkpoint(leftover.Truncate)
+	require.Zero(t, holds(t, x.file))
+	x.sound()
 }
 
 // TestConnectionThatIsDroppedCopiesNothing: a driver drops one that was interrupted, and SQLite copies the log with the last one.

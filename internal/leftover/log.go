@@ -1,7 +1,6 @@
 package leftover
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -22,10 +21,10 @@ type position struct {
 	at   int64
 }
 
-// logged gives the pages in the write-ahead log of a file, each once, that were
-// written after a position, and the position behind them. Opening and closing
-// the log lets no lock go: there are none on it.
-func logged(path string, after position) (pages []uint32, to position, err error) {
+// logged gives the pages in the first frames of the write-ahead log of a file,
+// each once, that were written after a position, and the position behind them.
+// Opening and closing the log lets no lock go: there are none on it.
+func logged(path string, after position, frames int64) (pages []uint32, to position, err error) {
 	f, err := os.Open(path + "-wal")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, after, nil
@@ -40,53 +39,46 @@ func logged(path string, after position) (pages []uint32, to position, err error
 	} else if err != nil {
 		return nil, after, err
 	}
-	size := int64(binary.BigEndian.Uint32(head[8:]))
+	frame := frameHead + int64(binary.BigEndian.Uint32(head[8:]))
 	to = after
 	if salt := string(head[16:24]); salt != after.salt {
 		to = position{salt: salt, at: logHead}
 	}
-	frames := make([]byte, frameHead)
-	whole := 0 // of pages: up to the end of a transaction
-	for at := to.at; ; at += frameHead + size {
-		if _, err := f.ReadAt(frames, at); ended(err) || err == nil && !bytes.Equal(frames[8:16], head[16:24]) { // what was before the log began anew
-			break
-		} else if err != nil {
+	number := make([]byte, 4)
+	for ; to.at < logHead+frames*frame; to.at += frame {
+		if _, err := f.ReadAt(number, to.at); err != nil {
 			return nil, after, err
 		}
-		pages = append(pages, binary.BigEndian.Uint32(frames))
-		if binary.BigEndian.Uint32(frames[4:]) != 0 {
-			whole, to.at = len(pages), at+frameHead+size
-		}
+		pages = append(pages, binary.BigEndian.Uint32(number))
 	}
-	pages = pages[:whole]
 	slices.Sort(pages)
 	return slices.Compact(pages), to, nil
 }
 
 func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
-// length tells whether the log of a file is longer than, or another one as, before.
-type length struct {
+// logState tells whether the log of a file grew, or is another one than before.
+type logState struct {
 	size int64
 	salt string
 }
 
-func look(path string) (length, error) {
+func stateOfLog(path string) (logState, error) {
 	f, err := os.Open(path + "-wal")
 	if errors.Is(err, fs.ErrNotExist) {
-		return length{}, nil
+		return logState{}, nil
 	}
 	if err != nil {
-		return length{}, err
+		return logState{}, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return length{}, err
+		return logState{}, err
 	}
 	head := make([]byte, logHead)
 	if _, err := io.ReadFull(f, head); err != nil && !ended(err) {
-		return length{}, err
+		return logState{}, err
 	}
-	return length{size: info.Size(), salt: string(head[16:24])}, nil
+	return logState{size: info.Size(), salt: string(head[16:24])}, nil
 }

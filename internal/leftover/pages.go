@@ -10,7 +10,7 @@ import (
 )
 
 // maxPages is the size from which the first byte of a page does not tell what
-// it is (128 GiB): such a file is left as it is.
+// it is (128 GiB of pages of 4 KiB): such a file is left as it is.
 const maxPages = 1 << 25
 
 // atOnce is how many pages of a whole file are cleared in one transaction.
@@ -45,7 +45,7 @@ func (l layout) unused(page []byte, number uint32) []byte {
 		to = 1 << 16
 	}
 	if from > to || to > l.usable || l.pages >= maxPages {
-		return nil // damaged: not ours to mend
+		return nil // damaged, and not ours to mend, or too large
 	}
 	return page[from:to]
 }
@@ -96,15 +96,15 @@ func withLeftovers(ctx context.Context, conn *sql.Conn) (pages []uint32, err err
 
 // clearLogged clears the pages in the log that were not cleared before, and says what the file is then.
 func (f *File) clearLogged(ctx context.Context, conn *sql.Conn, state int) error {
-	_, to, err := logged(f.path, f.done)
+	frames, err := inLog(ctx, conn)
+	if err != nil {
+		return err
+	}
+	pages, to, err := logged(f.path, f.done, frames)
 	if err != nil || to == f.done && state == f.state {
 		return err // nothing was written since
 	}
 	err = within(ctx, conn, func(tx *sql.Tx) (err error) {
-		var pages []uint32
-		if pages, to, err = logged(f.path, f.done); err != nil { // nobody writes now
-			return err
-		}
 		if err := clearPages(ctx, tx, pages); err != nil {
 			return err
 		}

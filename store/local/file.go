@@ -12,7 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	_ "modernc.org/sqlite" // the driver
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"groundwork/internal/disk"
 	"groundwork/internal/leftover"
@@ -86,10 +87,14 @@ func tryFile(ctx context.Context, file string, o Options, first int64) (*opened,
 	}
 	pages, err := leftover.Open(ctx, db, file)
 	if err != nil {
+		var e *sqlite.Error
+		if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_CORRUPT || e.Code()&0xff == sqlite3.SQLITE_NOTADB) {
+			err = damaged(err)
+		}
 		return nil, generation, errors.Join(err, db.Close())
 	}
 	if err := ready(ctx, db, pages); err != nil {
-		return nil, generation, errors.Join(err, pages.Close(ctx))
+		return nil, generation, errors.Join(err, pages.Close(context.WithoutCancel(ctx)))
 	}
 	return &opened{DB: db, pages: pages}, generation, nil
 }

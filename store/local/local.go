@@ -68,7 +68,7 @@ type Index struct {
 	file       string
 	read       *sql.DB
 	write      *sql.DB        // one connection
-	pages      *leftover.File // of the file
+	pages      *leftover.File // closes write
 	writing    sync.Mutex     // held by one write at a time, from beginning to end
 	erasing    bool           // the log still holds what was removed; guarded by writing
 	generation atomic.Int64
@@ -102,7 +102,7 @@ func Open(ctx context.Context, dir string, o Options) (*Index, error) {
 	}
 	read, err := sql.Open("sqlite", dsn(file, o.PageCache)+"&_query_only=1")
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open index: %w", err), write.pages.Close(ctx))
+		return nil, errors.Join(fmt.Errorf("open index: %w", err), write.pages.Close(context.WithoutCancel(ctx)))
 	}
 	read.SetMaxOpenConns(o.Readers)
 	read.SetMaxIdleConns(o.Readers)

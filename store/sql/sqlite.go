@@ -58,7 +58,7 @@ func (s *Store) openSQLite(ctx context.Context) error {
 	return s.enqueuer(riversqlite.New(s.writer.DB))
 }
 
-// logLimit is the size in bytes by which the log grows until it is copied into the file.
+// logLimit is the size in bytes from which the log is copied into the file.
 const logLimit = 4 << 20
 
 // keepLogShort does from now on what SQLite would do by itself, but clears the pages first.

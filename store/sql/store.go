@@ -54,7 +54,7 @@ type Store struct {
 	config  *pgx.ConnConfig // PostgreSQL: of all connections
 	jobs    *river.Client[*sql.Tx]
 	local   ingest.LocalLocks
-	pages   *leftover.File // SQLite
+	pages   *leftover.File // nil: PostgreSQL, or Options.Beside
 	keeping func()         // SQLite: ends keepLogShort
 }
 

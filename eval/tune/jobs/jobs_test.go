@@ -172,7 +172,7 @@ func TestAJobTrainsAndRegisters(t *testing.T) {
 	var settings map[string]any
 	require.NoError(t, json.Unmarshal(raw, &settings))
 	require.InDelta(t, 3, settings["epochs"], 0)
-	require.InDelta(t, tune.LearningRate/2, settings["learning_rate"], 1e-9)
+	require.InDelta(t, tune.Defaults.LearningRate/2, settings["learning_rate"], 1e-9)
 	require.InDelta(t, 7, settings["seed"], 0)
 	require.Contains(t, settings, "heldout")
 	said := b.messages(j.ID)

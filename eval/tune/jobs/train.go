@@ -150,8 +150,8 @@ func (q *Queue) begin(j Job, base tune.Base, size float64) (tune.Run, error) {
 			examples = append(examples, tune.Example{Messages: []tune.Message{{Content: string(raw)}}})
 		}
 	}
-	h := tune.Hyper{Epochs: float64(j.Asked.Epochs), Batch: j.Asked.Batch, Seed: j.Asked.Seed, LearningRate: tune.LearningRate * j.Asked.Rate}
-	estimate := tune.EstimateRun(examples, cmp.Or(h.Epochs, 2), size, runtime.NumCPU(), tune.HasBF16())
+	h := tune.Hyper{Epochs: float64(j.Asked.Epochs), Batch: j.Asked.Batch, Seed: j.Asked.Seed, LearningRate: tune.Defaults.LearningRate * j.Asked.Rate}
+	estimate := tune.EstimateRun(examples, cmp.Or(h.Epochs, tune.Defaults.Epochs), size, runtime.NumCPU(), tune.HasBF16())
 	return tune.NewRun(q.Runs, tune.Run{Name: j.ID, Base: base, Dataset: set, Data: hex.EncodeToString(sum.Sum(nil)), Hyper: h, Estimate: estimate})
 }
 

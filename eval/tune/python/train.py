@@ -226,14 +226,14 @@ class Run:
         unknown = set(settings) - set(defaults)
         if unknown:
             die(f"unknown settings: {', '.join(sorted(unknown))}")
-        if s["targets"] not in targets:
+        if s["targets"] not in list(targets):
             die(f"targets are one of {', '.join(targets)}, not {s['targets']}")
         if s["threads"]:
             torch.set_num_threads(s["threads"])
         torch.manual_seed(s["seed"])
         torch.use_deterministic_algorithms(True, warn_only=True)
-        for one in (torch.backends.cuda.enable_mem_efficient_sdp, torch.backends.cuda.enable_cudnn_sdp):
-            one(False)  # on CUDA their gradients differ from run to run
+        for kind in ("mem_efficient", "cudnn"):  # on CUDA their gradients differ from run to run
+            getattr(torch.backends.cuda, f"enable_{kind}_sdp", bool)(False)
         os.makedirs(s["out"], exist_ok=True)
         self.device, self.dtype = choose(s)
         self.stopping = False
