@@ -110,8 +110,10 @@ func Beside(ctx context.Context, db *sql.DB) error {
 	return mark(ctx, conn, unknown)
 }
 
-func mark(ctx context.Context, conn *sql.Conn, state int) error {
-	_, err := conn.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", state))
+func mark(ctx context.Context, on interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, state int) error {
+	_, err := on.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", state))
 	return err
 }
 

@@ -122,6 +122,14 @@ func (x *table) sound() {
 	require.Equal(x.t, rows/2, n)
 }
 
+// nothingLeft empties the log and requires that nothing of the removed rows is left, and the others are.
+func (x *table) nothingLeft() {
+	x.t.Helper()
+	x.checkpoint(leftover.Truncate)
+	require.Zero(x.t, holds(x.t, x.file), x.file)
+	x.sound()
+}
+
 const seeds = 10
 
 // TestSQLiteLeavesCopiesOfRowsThatMoved says why there is this package.
@@ -150,9 +158,7 @@ func TestNothingOfRemovedRowsIsLeft(t *testing.T) {
 			}
 		})
 		x.remove(x.ids)
-		x.checkpoint(leftover.Truncate)
-		require.Zero(t, holds(t, x.file), "seed %d", seed)
-		x.sound()
+		x.nothingLeft()
 	}
 }
 
@@ -166,9 +172,7 @@ func TestFileOfAnEarlierVersionIsClearedWhenItIsOpened(t *testing.T) {
 		x := open(t, old.file, seed, true)
 		x.checkpoint(leftover.Truncate)
 		x.remove(old.ids)
-		x.checkpoint(leftover.Truncate)
-		require.Zero(t, holds(t, x.file), "seed %d", seed)
-		x.sound()
+		x.nothingLeft()
 	}
 }
 
@@ -198,9 +202,7 @@ func TestAfterADeath(t *testing.T) {
 		x := open(t, file, seed, true)
 		x.checkpoint(leftover.Truncate)
 		x.remove(dead.ids)
-		x.checkpoint(leftover.Truncate)
-		require.Zero(t, holds(t, x.file), "seed %d", seed)
-		x.sound()
+		x.nothingLeft()
 	}
 }
 
@@ -280,9 +282,7 @@ func TestFramesThatDoNotCount(t *testing.T) {
 	}
 	x.fill(func(int) {})
 	x.remove(x.ids)
-	x.checkpoint(leftover.Truncate)
-	require.Zero(t, holds(t, x.file))
-	x.sound()
+	x.nothingLeft()
 }
 
 // TestConnectionThatIsDroppedCopiesNothing: a driver drops one that was interrupted, and SQLite copies the log with the last one.
@@ -300,9 +300,7 @@ func TestConnectionThatIsDroppedCopiesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before.Size(), after.Size())
 	x.remove(x.ids)
-	x.checkpoint(leftover.Truncate)
-	require.Zero(t, holds(t, x.file))
-	x.sound()
+	x.nothingLeft()
 }
 
 func TestLogIsKeptShort(t *testing.T) {
@@ -335,9 +333,7 @@ func TestLogIsKeptShort(t *testing.T) {
 	stop()
 	keeping.Wait()
 	x.remove(x.ids)
-	x.checkpoint(leftover.Truncate)
-	require.Zero(t, holds(t, x.file))
-	x.sound()
+	x.nothingLeft()
 }
 
 // TestLogThatAReaderNeedsGrowsOn holds a reader back and writes on beside it.
@@ -358,7 +354,5 @@ func TestLogThatAReaderNeedsGrowsOn(t *testing.T) {
 	require.False(t, done)
 	x.remove(x.ids)
 	require.NoError(t, tx.Rollback())
-	x.checkpoint(leftover.Truncate)
-	require.Zero(t, holds(t, x.file))
-	x.sound()
+	x.nothingLeft()
 }

@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"encoding/binary"
 	"errors"
-	"fmt"
 )
 
 // maxPages is the size from which the first byte of a page does not tell what
@@ -104,15 +103,14 @@ func (f *File) clearLogged(ctx context.Context, conn *sql.Conn, state int) error
 	if err != nil || to == f.done && state == f.state {
 		return err // nothing was written since
 	}
-	err = within(ctx, conn, func(tx *sql.Tx) (err error) {
+	err = within(ctx, conn, func(tx *sql.Tx) error {
 		if err := clearPages(ctx, tx, pages); err != nil {
 			return err
 		}
 		if state == f.state {
 			return nil
 		}
-		_, err = tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", state))
-		return err
+		return mark(ctx, tx, state)
 	})
 	if err == nil {
 		f.done, f.state = to, state

@@ -16,13 +16,19 @@ import (
 
 func keyOf(verbs ...string) rag.Key { return rag.Key{Tenant: rag.DefaultTenant, Verbs: verbs} }
 
-func TestDeletedTextIsGoneFromDisk(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "library.db")
-	store := open(t, sql.Options{Path: path})
+// handbook is a store in a library of its own.
+func handbook(t *testing.T) (store *sql.Store, scope rag.Scope, path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "library.db")
+	store = open(t, sql.Options{Path: path})
 	st, err := store.CreateStore(t.Context(), rag.DefaultTenant, "handbook", nil)
 	require.NoError(t, err)
-	scope := rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}
+	return store, rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}, path
+}
+
+func TestDeletedTextIsGoneFromDisk(t *testing.T) {
+	t.Parallel()
+	store, scope, path := handbook(t)
 	doc, _, err := store.Accept(t.Context(), ingest.Accepted{Tenant: scope.Tenant, StoreID: scope.Store, Path: "zanzibar-path.md", SHA256: "aa", Bytes: 1})
 	require.NoError(t, err)
 	ref := ingest.Ref{Tenant: scope.Tenant, StoreID: scope.Store, DocumentID: doc.ID, Version: doc.Version}
@@ -45,11 +51,7 @@ func TestDeletedTextIsGoneFromDisk(t *testing.T) {
 // page as others come and go, and SQLite leaves copies of them.
 func TestNothingOfDocumentsThatMovedIsLeft(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "library.db")
-	store := open(t, sql.Options{Path: path})
-	st, err := store.CreateStore(t.Context(), rag.DefaultTenant, "handbook", nil)
-	require.NoError(t, err)
-	scope := rag.Scope{Tenant: rag.DefaultTenant, Store: st.ID}
+	store, scope, path := handbook(t)
 	const documents = 800
 	r := rand.New(rand.NewPCG(2, 1)) //nolint:gosec // the same in every run
 	var ids []string
